@@ -1,0 +1,179 @@
+//! An outbox: a table whose rows go to Kafka.
+
+use serde::{Deserialize, Serialize};
+
+use super::{InvalidConfig, Period};
+use crate::{
+    route::TopicTemplate,
+    sql_name::{ColumnName, TableName},
+};
+
+/// A table whose rows go to Kafka.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Outbox {
+    /// Names it in metrics, logs and the cursor table; changing it starts a new
+    /// cursor, which publishes the retained rows again.
+    pub name: String,
+    /// The table, `table` or `schema.table`.
+    pub table: TableName,
+    /// How rows are read. Default: `append`.
+    #[serde(default)]
+    pub engine: Engine,
+    /// What the columns are called.
+    #[serde(default)]
+    pub columns: OutboxColumns,
+    /// Into how many ordered parts the table is divided, 1 to 1024; fixed once
+    /// the table has rows. Default: 8.
+    #[serde(default = "default_buckets")]
+    pub buckets: u16,
+    /// Where rows go: a topic, or a template over columns such as `{topic}` or
+    /// `outbox.{aggregate_type}`.
+    pub topic: TopicTemplate,
+    /// What a crash may do to what is already published. Default: `idempotent`.
+    #[serde(default)]
+    pub delivery: Delivery,
+    /// How much is read at a time.
+    #[serde(default)]
+    pub chunk: Chunk,
+    /// How often an idle outbox is looked at; a wake-up comes before it.
+    #[serde(default)]
+    pub poll: Poll,
+    /// How long the buckets of a dead relay stay unserved. Default: `5s`.
+    #[serde(default = "default_lease")]
+    pub lease: Period,
+    /// How long published rows are kept. Default: `7d`.
+    #[serde(default = "default_retention")]
+    pub retention: Period,
+}
+
+/// How rows are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Engine {
+    /// By the difference of two snapshots: no row is ever updated. Needs an
+    /// `xid8` column.
+    #[default]
+    Append,
+}
+
+/// What a crash may do to what is already published.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Delivery {
+    /// At least once: rows of the last chunk may be published again. Consumers
+    /// deduplicate on the `id` header.
+    #[default]
+    Idempotent,
+}
+
+/// What the columns of the outbox table are called.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct OutboxColumns {
+    /// `bigint` identity: the order within a key. Default: `position`.
+    pub position: ColumnName,
+    /// `xid8`, default `pg_current_xact_id()`. Default: `xid`.
+    pub xid: ColumnName,
+    /// The bucket number, generated from the key; with `buckets: 1` it is not
+    /// read and need not exist. Default: `bucket`.
+    pub bucket: ColumnName,
+    /// `uuid`, the message's identity. Default: `id`.
+    pub id: ColumnName,
+    /// The Kafka key, text. Default: `aggregate_id`.
+    pub key: ColumnName,
+    /// The event type, text. Default: `type`.
+    #[serde(rename = "type")]
+    pub event_type: ColumnName,
+    /// The Kafka value: `jsonb`, `json`, `text` or `bytea`; null is a tombstone.
+    /// Default: `payload`.
+    pub payload: ColumnName,
+    /// `jsonb` object of further headers. Default: `headers`.
+    pub headers: ColumnName,
+    /// `timestamptz`, for lag metrics and retention. Default: `created_at`.
+    pub created_at: ColumnName,
+}
+
+impl Default for OutboxColumns {
+    fn default() -> Self {
+        let column = ColumnName::known;
+        Self {
+            position: column("position"),
+            xid: column("xid"),
+            bucket: column("bucket"),
+            id: column("id"),
+            key: column("aggregate_id"),
+            event_type: column("type"),
+            payload: column("payload"),
+            headers: column("headers"),
+            created_at: column("created_at"),
+        }
+    }
+}
+
+/// How much is read and awaiting acknowledgement at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Chunk {
+    /// Rows per statement, 1 to 100000. Default: 2000.
+    pub rows: u32,
+}
+
+impl Default for Chunk {
+    fn default() -> Self {
+        Self { rows: 2_000 }
+    }
+}
+
+/// How often an idle outbox is looked at. The wait doubles from `minimum` to
+/// `maximum` while nothing is found.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Poll {
+    /// Default: `20ms`.
+    pub minimum: Period,
+    /// Default: `1s`.
+    pub maximum: Period,
+}
+
+impl Default for Poll {
+    fn default() -> Self {
+        Self { minimum: Period::from_millis(20), maximum: Period::from_secs(1) }
+    }
+}
+
+impl Outbox {
+    pub(super) fn validate(&self, path: &str) -> Result<(), InvalidConfig> {
+        let wrong = |field: &str, problem: &str| {
+            Err(InvalidConfig::at_path(format!("{path}.{field}"), problem))
+        };
+        if !super::parse::is_name(&self.name) {
+            return wrong("name", "use 1 to 63 lower-case letters, digits and `-`");
+        }
+        if !(1..=1024).contains(&self.buckets) {
+            return wrong("buckets", "must be between 1 and 1024");
+        }
+        if !(1..=100_000).contains(&self.chunk.rows) {
+            return wrong("chunk.rows", "must be between 1 and 100000");
+        }
+        if self.poll.minimum < Period::from_millis(1) || self.poll.minimum > self.poll.maximum {
+            return wrong("poll", "minimum must be at least 1ms and at most maximum");
+        }
+        if self.lease < Period::from_secs(1) {
+            return wrong("lease", "must be at least 1s");
+        }
+        Ok(())
+    }
+}
+
+fn default_buckets() -> u16 {
+    8
+}
+
+fn default_lease() -> Period {
+    Period::from_secs(5)
+}
+
+fn default_retention() -> Period {
+    Period::from_secs(7 * 24 * 60 * 60)
+}

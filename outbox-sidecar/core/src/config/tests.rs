@@ -1,0 +1,110 @@
+use super::*;
+
+const MINIMAL: &str = "\
+database:
+  url: { env: DATABASE_URL }
+kafka:
+  bootstrapServers: [\"127.0.0.1:9092\"]
+outboxes:
+  - name: orders
+    table: outbox
+    topic: order_payment_tasks
+inboxes:
+  - name: updates
+    table: inbox
+    topics: [payment_status_updates]
+    consumerGroup: orders
+    deliver: { url: \"http://127.0.0.1:8091/inbox\" }
+";
+
+fn error(yaml: &str) -> String {
+    Config::parse(yaml).unwrap_err().to_string()
+}
+
+#[test]
+fn the_least_configuration_gets_defaults_and_survives_a_round_trip() {
+    let config = Config::parse(MINIMAL).unwrap();
+    assert_eq!(config.outboxes[0].buckets, 8);
+    assert_eq!(config.admin.listen.to_string(), "127.0.0.1:9100");
+    assert_eq!(config.topics.partitions, 6);
+    assert_eq!(Config::parse(&config.to_json().unwrap()).unwrap(), config);
+}
+
+#[test]
+fn an_unknown_field_is_named_with_its_place_and_the_nearest_valid_one() {
+    let yaml = MINIMAL.replace("    topic: order", "    bukets: 4\n    topic: order");
+    let error = Config::parse(&yaml).unwrap_err();
+    assert_eq!(error.to_string(), "8:5: unknown field `bukets`; did you mean `buckets`?");
+    assert_eq!(error.line_and_column(), Some((8, 5)));
+}
+
+#[test]
+fn an_unknown_value_is_named_with_the_nearest_valid_one() {
+    let yaml = MINIMAL.replace("    topic: order", "    engine: apend\n    topic: order");
+    assert!(
+        error(&yaml).ends_with("unknown value `apend`; did you mean `append`?"),
+        "{}",
+        error(&yaml)
+    );
+}
+
+#[test]
+fn a_value_of_the_wrong_form_says_where_and_what_is_expected() {
+    let yaml = MINIMAL.replace("    topic: order", "    lease: soon\n    topic: order");
+    let message = error(&yaml);
+    assert!(message.starts_with("8:12: `soon` is not a duration such as 500ms"), "{message}");
+    let message = error(&MINIMAL.replace("table: outbox", "table: a.b.c"));
+    assert!(message.contains("`a.b.c` is not a valid table name"), "{message}");
+}
+
+#[test]
+fn a_missing_field_is_named() {
+    let message = error(&MINIMAL.replace("    topic: order_payment_tasks\n", ""));
+    assert!(message.ends_with("`topic` is missing"), "{message}");
+}
+
+#[test]
+fn what_fields_alone_cannot_say_is_checked_too() {
+    let cases = [
+        (
+            MINIMAL.replace("127.0.0.1:9092", "127.0.0.1"),
+            "kafka.bootstrapServers[0]: `127.0.0.1` is not host:port",
+        ),
+        (MINIMAL.replace("name: orders", "name: Orders!"), "outboxes[0].name: "),
+        (
+            MINIMAL.replace("[payment_status_updates]", "[]"),
+            "inboxes[0].topics: name at least one topic",
+        ),
+        (MINIMAL.replace("http://", "ftp://"), "inboxes[0].deliver.url: "),
+        (
+            MINIMAL.replace(
+                "[\"127.0.0.1:9092\"]",
+                "[\"127.0.0.1:9092\"]\n  properties: { acks: \"1\" }",
+            ),
+            "kafka.properties.acks: may not be set: ",
+        ),
+        (
+            MINIMAL.replace(
+                "inboxes:",
+                "  - name: again\n    table: outbox\n    topic: other\ninboxes:",
+            ),
+            "outboxes[1].table: `outbox` is the table of `orders` too",
+        ),
+        (
+            "database: {url: {env: A}}\nkafka: {bootstrapServers: ['a:1']}".to_owned(),
+            "outboxes: there is neither",
+        ),
+    ];
+    for (yaml, start) in cases {
+        let message = error(&yaml);
+        assert!(message.starts_with(start), "{message} does not start with {start}");
+    }
+}
+
+#[test]
+fn a_secret_in_the_file_itself_is_refused() {
+    let message =
+        error(&MINIMAL.replace("{ env: DATABASE_URL }", "postgresql://user:secret@host/db"));
+    assert!(!message.contains("user:secret"), "{message}");
+    assert!(message.contains("write { env: NAME } or { file: PATH }"), "{message}");
+}

@@ -1,0 +1,25 @@
+//! The domain of the outbox/inbox sidecar, without I/O.
+//!
+//! Start here to learn how the system works:
+//!
+//! - [`snapshot`] and [`window`]: how an outbox is read without a status column
+//!   and without losing a late commit.
+//! - [`chunk_size`]: how much goes to the broker at a time.
+//! - [`route`]: from a row to a Kafka topic.
+//! - [`delivery`]: in which order inbox messages go to the application.
+//! - [`event`]: what the application receives (CloudEvents) and answers.
+//! - [`failure`] and [`backoff`]: what is retried, and how patiently.
+//! - [`config`]: the one configuration schema.
+//!
+//! Nothing here links PostgreSQL, Kafka or Kubernetes.
+
+pub mod backoff;
+pub mod chunk_size;
+pub mod config;
+pub mod delivery;
+pub mod event;
+pub mod failure;
+pub mod route;
+pub mod snapshot;
+pub mod sql_name;
+pub mod window;
