@@ -1,0 +1,79 @@
+//! The admin port: health, metrics, status, and the wake-up poke.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use tokio::{net::TcpListener, sync::Notify};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    metrics::Metrics,
+    status::{Report, Status},
+};
+
+/// What the endpoints show and poke.
+#[derive(Clone)]
+pub struct Admin {
+    /// The metrics.
+    pub metrics: Metrics,
+    /// The state.
+    pub status: Status,
+    /// One for each outbox.
+    pub wakes: Arc<[Arc<Notify>]>,
+}
+
+/// Binds the admin port.
+///
+/// # Errors
+/// The address is in use or not ours.
+pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    use anyhow::Context as _;
+    TcpListener::bind(address).await.with_context(|| {
+        format!("cannot listen on {address} (admin.listen); is another sidecar running?")
+    })
+}
+
+/// Serves until told to stop.
+///
+/// # Errors
+/// The listener failed.
+pub async fn serve(
+    listener: TcpListener,
+    admin: Admin,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/healthz", get(|| async { "ok" }))
+        // Ready when it serves: a broker's outage must not take the pod, and
+        // with it the shop, out of its Service.
+        .route("/readyz", get(|| async { "ready" }))
+        .route("/metrics", get(metrics))
+        .route("/status", get(status))
+        .route("/wake", post(wake))
+        .with_state(admin);
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    match admin.metrics.render() {
+        Ok(text) => ([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}
+
+async fn status(State(admin): State<Admin>) -> Json<Report> {
+    Json(admin.status.report())
+}
+
+async fn wake(State(admin): State<Admin>) -> StatusCode {
+    for wake in admin.wakes.iter() {
+        wake.notify_one();
+    }
+    StatusCode::NO_CONTENT
+}

@@ -1,0 +1,307 @@
+//! To the application: serial per key, concurrent across keys.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use outbox_sidecar_core::{
+    config::Deliver,
+    delivery::{Batch, BatchLimit, Outcome, Partition, Pending, Scheduler, Settled},
+    event::{self, BATCH_MEDIA_TYPE, DeliveryAnswer, InboxMessage},
+};
+use reqwest::{StatusCode, header::CONTENT_TYPE};
+use tokio::{sync::mpsc, time::sleep_until};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{ingest::InboxRelay, store::Store};
+use crate::{
+    error::{Error, chain},
+    metrics::InboxMetrics,
+    status::InboxStatus,
+};
+
+/// Messages in memory at most; beyond it they wait in Kafka.
+const MAXIMUM_QUEUED: usize = 10_000;
+
+/// Bytes in memory at most; beyond it messages wait in Kafka.
+const MAXIMUM_QUEUED_BYTES: usize = 16 << 20;
+
+/// Bytes per request; one larger message still goes, alone.
+const MAXIMUM_REQUEST_BYTES: usize = 1 << 20;
+
+/// How much of an answer is read.
+const MAXIMUM_ANSWER_BYTES: usize = 4 << 20;
+
+/// What the ingestion tells the delivery.
+pub enum Work {
+    /// Messages to deliver, those of one key in order.
+    Messages(Vec<Pending<InboxMessage>>),
+    /// Partitions that belong to another consumer now.
+    Revoked(Vec<Partition>),
+}
+
+/// How full the delivery's queue is; shared with the ingestion.
+#[derive(Clone, Default)]
+pub struct Fill {
+    messages: Arc<AtomicUsize>,
+    bytes: Arc<AtomicUsize>,
+}
+
+impl Fill {
+    /// Whether no more should be fetched for now.
+    pub fn is_full(&self) -> bool {
+        self.messages.load(Ordering::Relaxed) >= MAXIMUM_QUEUED
+            || self.bytes.load(Ordering::Relaxed) >= MAXIMUM_QUEUED_BYTES
+    }
+
+    fn set(&self, scheduler: &Scheduler<InboxMessage>) {
+        self.messages.store(scheduler.len(), Ordering::Relaxed);
+        self.bytes.store(scheduler.bytes(), Ordering::Relaxed);
+    }
+}
+
+/// The delivery of one inbox.
+pub struct Delivery {
+    store: Arc<Store>,
+    fill: Fill,
+    scheduler: Scheduler<InboxMessage>,
+    endpoint: Endpoint,
+    limit: BatchLimit,
+    concurrency: usize,
+    in_flight: FuturesUnordered<BoxFuture<'static, Delivered>>,
+    inbox: String,
+    applied: Arc<dyn Fn() + Send + Sync>,
+    metrics: InboxMetrics,
+    status: InboxStatus,
+}
+
+struct Delivered {
+    batch: Batch<InboxMessage>,
+    answer: Result<HashMap<Uuid, Outcome>, Refusal>,
+    took: Duration,
+}
+
+/// A request that failed as a whole.
+enum Refusal {
+    /// No connection: the messages are not to blame.
+    Unreachable(String),
+    /// One of the messages may be why.
+    Failed(String),
+}
+
+impl Delivery {
+    /// An empty queue.
+    pub fn new(relay: &InboxRelay, store: Arc<Store>, fill: Fill) -> Self {
+        let deliver = &relay.config.deliver;
+        Self {
+            store,
+            fill,
+            scheduler: Scheduler::new(deliver.retry_policy()),
+            endpoint: Endpoint::new(relay.http.clone(), deliver),
+            limit: BatchLimit {
+                messages: usize::from(deliver.batch),
+                bytes: MAXIMUM_REQUEST_BYTES,
+            },
+            concurrency: usize::from(deliver.concurrency),
+            in_flight: FuturesUnordered::new(),
+            inbox: relay.config.name.clone(),
+            applied: Arc::clone(&relay.applied),
+            metrics: relay.metrics.clone(),
+            status: relay.status.clone(),
+        }
+    }
+
+    /// Delivers what comes through the channel until it closes or a stop is
+    /// asked for, and then waits for the requests under way.
+    ///
+    /// # Errors
+    /// The database is away, so that a failure could not be noted.
+    pub async fn repeat(
+        mut self,
+        mut work: mpsc::Receiver<Work>,
+        stop: &CancellationToken,
+    ) -> Result<(), Error> {
+        loop {
+            self.dispatch();
+            let wakeup =
+                self.scheduler.next_wakeup().filter(|_| self.in_flight.len() < self.concurrency);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(delivered) = self.in_flight.next() => self.settle(delivered).await?,
+                message = work.recv() => match message {
+                    Some(Work::Messages(messages)) => {
+                        for pending in messages {
+                            self.scheduler.push(pending);
+                        }
+                    }
+                    Some(Work::Revoked(partitions)) => {
+                        for partition in partitions {
+                            self.scheduler.revoke(partition);
+                        }
+                    }
+                    None => break,
+                },
+                () = sleep_until(wakeup.unwrap_or_else(far_off).into()), if wakeup.is_some() => {}
+            }
+            self.fill.set(&self.scheduler);
+            self.metrics.queue(
+                self.scheduler.len(),
+                self.scheduler.bytes(),
+                self.scheduler.parked_keys(),
+            );
+            self.status.queue(
+                self.scheduler.len(),
+                self.scheduler.in_flight(),
+                self.scheduler.parked_keys(),
+            );
+        }
+        while let Some(delivered) = self.in_flight.next().await {
+            self.settle(delivered).await?;
+        }
+        Ok(())
+    }
+
+    fn dispatch(&mut self) {
+        while self.in_flight.len() < self.concurrency {
+            let Some(batch) = self.scheduler.next_batch(Instant::now(), self.limit) else { return };
+            let endpoint = self.endpoint.clone();
+            let request = async move {
+                let started = Instant::now();
+                let answer = endpoint.deliver(&batch).await;
+                Delivered { batch, answer, took: started.elapsed() }
+            };
+            self.in_flight.push(request.boxed());
+        }
+    }
+
+    async fn settle(&mut self, delivered: Delivered) -> Result<(), Error> {
+        let Delivered { batch, answer, took } = delivered;
+        let messages = batch.messages.len();
+        let outcomes = match answer {
+            Ok(outcomes) => {
+                if self.status.recovered() {
+                    tracing::info!(inbox = self.inbox, "the application takes messages again");
+                }
+                outcomes
+            }
+            Err(refusal) => {
+                let (Refusal::Unreachable(problem) | Refusal::Failed(problem)) = &refusal;
+                if self.status.waiting(&format!("the application to take messages: {problem}")) {
+                    tracing::warn!(
+                        inbox = self.inbox,
+                        error = problem,
+                        "the application does not take messages; retrying"
+                    );
+                }
+                let outcome = match refusal {
+                    Refusal::Unreachable(_) => Outcome::Outage,
+                    Refusal::Failed(_) => Outcome::Suspect,
+                };
+                batch.messages.iter().map(|pending| (pending.id, outcome.clone())).collect()
+            }
+        };
+        let completion = self.scheduler.complete(batch, &outcomes, Instant::now(), jitter());
+        let mut dead = Vec::new();
+        let mut done = 0;
+        for (pending, how) in completion.settled {
+            match how {
+                Settled::Done => done += 1,
+                Settled::Dead(reason) => {
+                    let place = &pending.message;
+                    tracing::error!(
+                        inbox = self.inbox, message = %pending.id, topic = place.topic, partition = place.partition,
+                        offset = place.offset, reason, "a message can never be applied and is now a dead letter"
+                    );
+                    dead.push((pending.id, reason));
+                }
+            }
+        }
+        self.metrics.delivered(done, dead.len(), messages - done - dead.len(), took);
+        self.store.note_retries(&completion.failed).await?;
+        self.store.note_dead(&dead).await?;
+        if done > 0 {
+            (self.applied)();
+        }
+        Ok(())
+    }
+}
+
+/// The application's HTTP endpoint.
+#[derive(Clone)]
+struct Endpoint {
+    http: reqwest::Client,
+    url: Arc<str>,
+    timeout: Duration,
+}
+
+impl Endpoint {
+    fn new(http: reqwest::Client, deliver: &Deliver) -> Self {
+        Self { http, url: deliver.url.as_str().into(), timeout: deliver.timeout.get() }
+    }
+
+    /// What the application said of each message, or why it said nothing.
+    async fn deliver(
+        &self,
+        batch: &Batch<InboxMessage>,
+    ) -> Result<HashMap<Uuid, Outcome>, Refusal> {
+        let body = event::batch_body(batch.messages.iter().map(|pending| &pending.message))
+            .map_err(|error| Refusal::Failed(error.to_string()))?;
+        let response = self
+            .http
+            .post(&*self.url)
+            .timeout(self.timeout)
+            .header(CONTENT_TYPE, BATCH_MEDIA_TYPE)
+            .body(body)
+            .send()
+            .await
+            .map_err(|error| match error.is_connect() {
+                true => Refusal::Unreachable(chain(&error)),
+                false => Refusal::Failed(chain(&error)),
+            })?;
+        let status = response.status();
+        if status == StatusCode::PAYLOAD_TOO_LARGE
+            && let [only] = batch.messages.as_slice()
+        {
+            let reason = format!("the application refuses its size with {status}");
+            return Ok(HashMap::from([(only.id, Outcome::Rejected(reason))]));
+        }
+        if status != StatusCode::OK {
+            return Err(Refusal::Failed(format!("POST {} answered {status}", self.url)));
+        }
+        let answer = read(response).await.map_err(Refusal::Failed)?;
+        DeliveryAnswer::parse(&answer).map(DeliveryAnswer::outcomes).map_err(|error| {
+            Refusal::Failed(format!(
+                "POST {} answered something else than results: {error}",
+                self.url
+            ))
+        })
+    }
+}
+
+async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|error| chain(&error))? {
+        if body.len() + piece.len() > MAXIMUM_ANSWER_BYTES {
+            return Err(format!("the answer is longer than {MAXIMUM_ANSWER_BYTES} bytes"));
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
+}
+
+/// Random enough to spread retries.
+fn jitter() -> u64 {
+    Uuid::new_v4().as_u64_pair().0
+}
+
+fn far_off() -> Instant {
+    Instant::now() + Duration::from_secs(3600)
+}

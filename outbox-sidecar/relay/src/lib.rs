@@ -1,0 +1,20 @@
+//! The sidecar: PostgreSQL at one end, Kafka at the other, HTTP to the
+//! application on loopback.
+//!
+//! [`sidecar::run`] ties the parts together: one task per outbox
+//! ([`outbox`]), one per inbox ([`inbox`]), and the admin port ([`admin`]). A
+//! part that fails starts anew from what the database and the broker hold, so
+//! there is one way to recover, from a lost connection as from `kill -9`.
+
+pub mod admin;
+pub mod check;
+pub mod database;
+pub mod error;
+pub mod inbox;
+pub mod kafka;
+pub mod metrics;
+pub mod outbox;
+pub mod secret;
+pub mod sidecar;
+pub mod status;
+pub mod telemetry;

@@ -1,0 +1,129 @@
+//! The command line of the sidecar.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use outbox_sidecar::{
+    check,
+    error::Error,
+    sidecar,
+    telemetry::{self, LogFormat},
+};
+use outbox_sidecar_core::failure::Class;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// The exit code for a configuration that cannot work (`EX_USAGE` of sysexits).
+const BAD_CONFIGURATION: u8 = 64;
+
+/// Carries an outbox table's rows to Kafka, and Kafka's messages into an inbox
+/// table and on to the application.
+#[derive(Parser)]
+#[command(name = "outbox-sidecar", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run until SIGTERM or SIGINT.
+    Run {
+        /// The configuration file (YAML).
+        #[arg(long, env = "OUTBOX_SIDECAR_CONFIG")]
+        config: PathBuf,
+        /// The form of log lines.
+        #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t)]
+        log_format: LogFormat,
+        /// What is logged: a level, or target=level pairs.
+        #[arg(long, env = "RUST_LOG", default_value = "info")]
+        log: String,
+    },
+    /// Check a configuration file and say what is wrong with it.
+    Check {
+        /// The configuration file (YAML).
+        file: PathBuf,
+    },
+    /// Print the versions of the sidecar and of the Kafka client in it.
+    Version,
+}
+
+#[allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(answer) => {
+            // Also how `--help` and `--version` are answered.
+            let code = if answer.use_stderr() { BAD_CONFIGURATION } else { 0 };
+            // There is nobody left to tell that the terminal is gone.
+            let _ = answer.print();
+            return ExitCode::from(code);
+        }
+    };
+    match arguments.command {
+        Command::Run { config, log_format, log } => {
+            if let Err(error) = telemetry::start(log_format, &log) {
+                eprintln!(
+                    "error: `{log}` is not a log filter such as info or outbox_sidecar=debug: {error}"
+                );
+                return ExitCode::from(BAD_CONFIGURATION);
+            }
+            match check::read(&config) {
+                Ok(config) => exit_code(run(config)),
+                Err(error) => {
+                    eprintln!("error: {error:#}");
+                    ExitCode::from(BAD_CONFIGURATION)
+                }
+            }
+        }
+        Command::Check { file } => match check::read(&file) {
+            Ok(config) => {
+                println!(
+                    "{}: valid; {} outboxes, {} inboxes",
+                    file.display(),
+                    config.outboxes.len(),
+                    config.inboxes.len()
+                );
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::from(BAD_CONFIGURATION)
+            }
+        },
+        Command::Version => {
+            let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
+            println!("outbox-sidecar {}, librdkafka {librdkafka}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn exit_code(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            let configuration = error
+                .downcast_ref::<Error>()
+                .is_some_and(|error| error.class() == Class::Configuration);
+            if configuration { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn run(config: outbox_sidecar_core::config::Config) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let signals = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        signals.cancel();
+    });
+    sidecar::run(config, stop).await
+}

@@ -1,0 +1,296 @@
+//! Prometheus metrics. Names and labels are listed in `docs/metrics.md`.
+
+use std::{sync::Arc, time::Duration};
+
+use outbox_sidecar_core::failure::Class;
+use prometheus::{
+    Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+};
+
+/// From half a millisecond to a minute and a half, doubling.
+const LATENCY_BUCKETS: [f64; 12] =
+    [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 15.0, 90.0];
+
+/// All metrics of a sidecar.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Registry,
+    families: Arc<Families>,
+}
+
+struct Families {
+    errors: IntCounterVec,
+    outbox_published: IntCounterVec,
+    outbox_dead: IntCounterVec,
+    outbox_latency: HistogramVec,
+    outbox_pending: IntGaugeVec,
+    outbox_oldest: prometheus::GaugeVec,
+    outbox_leases: IntGaugeVec,
+    outbox_purged: IntCounterVec,
+    inbox_received: IntCounterVec,
+    inbox_duplicates: IntCounterVec,
+    inbox_delivered: IntCounterVec,
+    inbox_latency: HistogramVec,
+    inbox_queued: IntGaugeVec,
+    inbox_queued_bytes: IntGaugeVec,
+    inbox_parked: IntGaugeVec,
+    inbox_lag: IntGaugeVec,
+    inbox_purged: IntCounterVec,
+}
+
+/// The metrics of one outbox.
+#[derive(Clone)]
+pub struct OutboxMetrics {
+    published: IntCounter,
+    dead: IntCounter,
+    latency: Histogram,
+    pending: IntGauge,
+    oldest: Gauge,
+    leases: IntGauge,
+    purged: IntCounter,
+}
+
+/// The metrics of one inbox.
+#[derive(Clone)]
+pub struct InboxMetrics {
+    name: String,
+    received: IntCounter,
+    duplicates: IntCounter,
+    delivered: IntCounterVec,
+    latency: Histogram,
+    queued: IntGauge,
+    queued_bytes: IntGauge,
+    parked: IntGauge,
+    lag: IntGaugeVec,
+    purged: IntCounter,
+}
+
+impl Metrics {
+    /// A registry with every family in it.
+    ///
+    /// # Errors
+    /// Never, unless two families had the same name.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            registered(&registry, IntCounterVec::new(Opts::new(name, help), labels)?)
+        };
+        let gauge = |name: &str, help: &str, labels: &[&str]| {
+            registered(&registry, IntGaugeVec::new(Opts::new(name, help), labels)?)
+        };
+        let histogram = |name: &str, help: &str, labels: &[&str]| {
+            let options = HistogramOpts::new(name, help).buckets(LATENCY_BUCKETS.to_vec());
+            registered(&registry, HistogramVec::new(options, labels)?)
+        };
+        let (outbox, inbox) = (&["outbox"][..], &["inbox"][..]);
+        let families = Families {
+            errors: counter(
+                "outbox_sidecar_errors_total",
+                "Errors that made a component start anew.",
+                &["component", "class"],
+            )?,
+            outbox_published: counter(
+                "outbox_sidecar_outbox_published_total",
+                "Rows acknowledged by the broker and passed by the cursor.",
+                outbox,
+            )?,
+            outbox_dead: counter(
+                "outbox_sidecar_outbox_dead_letters_total",
+                "Rows that can never be published, set aside with their reason.",
+                outbox,
+            )?,
+            outbox_latency: histogram(
+                "outbox_sidecar_outbox_publish_latency_seconds",
+                "From a row's creation to the broker's acknowledgement; the oldest row of each chunk.",
+                outbox,
+            )?,
+            outbox_pending: gauge(
+                "outbox_sidecar_outbox_pending_rows",
+                "Committed rows not yet published, in the buckets held here; counted up to 100000 per lane.",
+                outbox,
+            )?,
+            outbox_oldest: registered(
+                &registry,
+                prometheus::GaugeVec::new(
+                    Opts::new(
+                        "outbox_sidecar_outbox_oldest_pending_age_seconds",
+                        "Age of the oldest committed row not yet published; 0 if there is none.",
+                    ),
+                    outbox,
+                )?,
+            )?,
+            outbox_leases: gauge(
+                "outbox_sidecar_outbox_leased_buckets",
+                "Buckets this relay publishes.",
+                outbox,
+            )?,
+            outbox_purged: counter(
+                "outbox_sidecar_outbox_purged_total",
+                "Published rows deleted after their retention.",
+                outbox,
+            )?,
+            inbox_received: counter(
+                "outbox_sidecar_inbox_received_total",
+                "Messages stored for the first time.",
+                inbox,
+            )?,
+            inbox_duplicates: counter(
+                "outbox_sidecar_inbox_duplicates_total",
+                "Messages received that were stored before.",
+                inbox,
+            )?,
+            inbox_delivered: counter(
+                "outbox_sidecar_inbox_delivered_total",
+                "Messages the application was given, by outcome: applied, dead or retry.",
+                &["inbox", "outcome"],
+            )?,
+            inbox_latency: histogram(
+                "outbox_sidecar_inbox_delivery_duration_seconds",
+                "How long the application took for a request.",
+                inbox,
+            )?,
+            inbox_queued: gauge(
+                "outbox_sidecar_inbox_queued_messages",
+                "Messages in memory, waiting or in flight.",
+                inbox,
+            )?,
+            inbox_queued_bytes: gauge(
+                "outbox_sidecar_inbox_queued_bytes",
+                "Bytes of the messages in memory.",
+                inbox,
+            )?,
+            inbox_parked: gauge(
+                "outbox_sidecar_inbox_parked_keys",
+                "Keys waiting to be tried again.",
+                inbox,
+            )?,
+            inbox_lag: gauge(
+                "outbox_sidecar_inbox_consumer_lag",
+                "Messages in the broker beyond the committed offset.",
+                &["inbox", "topic", "partition"],
+            )?,
+            inbox_purged: counter(
+                "outbox_sidecar_inbox_purged_total",
+                "Applied messages deleted after their retention.",
+                inbox,
+            )?,
+        };
+        Ok(Self { registry, families: Arc::new(families) })
+    }
+
+    /// The metrics of one outbox.
+    pub fn outbox(&self, name: &str) -> OutboxMetrics {
+        let (families, labels) = (&self.families, [name]);
+        OutboxMetrics {
+            published: families.outbox_published.with_label_values(&labels),
+            dead: families.outbox_dead.with_label_values(&labels),
+            latency: families.outbox_latency.with_label_values(&labels),
+            pending: families.outbox_pending.with_label_values(&labels),
+            oldest: families.outbox_oldest.with_label_values(&labels),
+            leases: families.outbox_leases.with_label_values(&labels),
+            purged: families.outbox_purged.with_label_values(&labels),
+        }
+    }
+
+    /// The metrics of one inbox.
+    pub fn inbox(&self, name: &str) -> InboxMetrics {
+        let (families, labels) = (&self.families, [name]);
+        InboxMetrics {
+            name: name.to_owned(),
+            received: families.inbox_received.with_label_values(&labels),
+            duplicates: families.inbox_duplicates.with_label_values(&labels),
+            delivered: families.inbox_delivered.clone(),
+            latency: families.inbox_latency.with_label_values(&labels),
+            queued: families.inbox_queued.with_label_values(&labels),
+            queued_bytes: families.inbox_queued_bytes.with_label_values(&labels),
+            parked: families.inbox_parked.with_label_values(&labels),
+            lag: families.inbox_lag.clone(),
+            purged: families.inbox_purged.with_label_values(&labels),
+        }
+    }
+
+    /// Counts an error of a component such as `outbox/orders`.
+    pub fn error(&self, component: &str, class: Class) {
+        self.families.errors.with_label_values(&[component, class.label()]).inc();
+    }
+
+    /// The text exposition format.
+    ///
+    /// # Errors
+    /// A metric could not be written as text.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: C,
+) -> Result<C, prometheus::Error> {
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
+
+impl OutboxMetrics {
+    pub(crate) fn published(&self, rows: usize, dead: usize, oldest_latency_seconds: f64) {
+        self.published.inc_by(rows as u64);
+        self.dead.inc_by(dead as u64);
+        if rows > 0 {
+            self.latency.observe(oldest_latency_seconds);
+        }
+    }
+
+    pub(crate) fn pending(&self, rows: i64, oldest_age_seconds: f64) {
+        self.pending.set(rows);
+        self.oldest.set(oldest_age_seconds);
+    }
+
+    pub(crate) fn holding(&self, buckets: usize) {
+        self.leases.set(i64::try_from(buckets).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn purged(&self, rows: u64) {
+        self.purged.inc_by(rows);
+    }
+}
+
+impl InboxMetrics {
+    pub(crate) fn received(&self, new: usize, duplicates: usize) {
+        self.received.inc_by(new as u64);
+        self.duplicates.inc_by(duplicates as u64);
+    }
+
+    pub(crate) fn delivered(&self, applied: usize, dead: usize, retry: usize, took: Duration) {
+        for (outcome, messages) in [("applied", applied), ("dead", dead), ("retry", retry)] {
+            self.delivered
+                .with_label_values(&[self.name.as_str(), outcome])
+                .inc_by(messages as u64);
+        }
+        self.latency.observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn queue(&self, messages: usize, bytes: usize, parked: usize) {
+        self.queued.set(i64::try_from(messages).unwrap_or(i64::MAX));
+        self.queued_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.parked.set(i64::try_from(parked).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn lag(&self, topic: &str, partition: i32, messages: i64) {
+        self.lag
+            .with_label_values(&[self.name.as_str(), topic, &partition.to_string()])
+            .set(messages);
+    }
+
+    /// Another consumer owns the partition; its lag is told there.
+    pub(crate) fn lost(&self, topic: &str, partition: i32) {
+        // An error only says that no lag was told yet.
+        let _ = self.lag.remove_label_values(&[self.name.as_str(), topic, &partition.to_string()]);
+    }
+
+    pub(crate) fn purged(&self, rows: u64) {
+        self.purged.inc_by(rows);
+    }
+}

@@ -1,0 +1,275 @@
+//! To the broker, and what it acknowledged.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use outbox_sidecar_core::{config, failure::Class, route::TopicTemplate, window::Position};
+use rdkafka::{
+    config::FromClientConfigAndContext as _,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{Header, OwnedHeaders},
+    producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _, PurgeConfig},
+};
+use tokio::time::sleep;
+
+use super::reader::OutboxRow;
+use crate::{
+    error::{Error, kafka_class},
+    kafka::{
+        log::{BrokerHealth, Context},
+        producer_config,
+        topics::TopicMaker,
+    },
+};
+
+/// Sends rows to Kafka.
+pub struct Publisher {
+    producer: FutureProducer<Context>,
+    health: BrokerHealth,
+    topic: TopicTemplate,
+    topics: Arc<TopicMaker>,
+}
+
+/// A row that can never be published as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadRow {
+    /// Its place.
+    pub position: Position,
+    /// Its id.
+    pub message_id: Option<String>,
+    /// Its key.
+    pub key: Option<String>,
+    /// Why it cannot be published.
+    pub reason: String,
+}
+
+/// Rows on their way to the broker.
+#[derive(Default)]
+pub struct InFlight {
+    deliveries:
+        FuturesUnordered<futures::future::BoxFuture<'static, (DeadRow, Result<(), KafkaError>)>>,
+    sent: usize,
+    dead: Vec<DeadRow>,
+    refused: Vec<DeadRow>,
+    failed: Option<KafkaError>,
+}
+
+/// Whether the producer took a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is under way, or noted as dead.
+    Yes,
+    /// The buffer is full; what is in it must be acknowledged first.
+    Full,
+}
+
+/// What became of a chunk.
+#[derive(Debug)]
+pub enum Acknowledged {
+    /// Every row was acknowledged, but for these, which the sidecar itself found
+    /// unfit; in order.
+    All(Vec<DeadRow>),
+    /// The broker refused the chunk's only row. The publisher is spent.
+    Dead(Vec<DeadRow>),
+    /// The broker refused a batch, for which any of its rows may be to blame.
+    /// The publisher is spent, and the chunk is to be read again.
+    Refused,
+}
+
+enum Refused {
+    Poison(String),
+    Error(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl Publisher {
+    /// Connects lazily.
+    ///
+    /// # Errors
+    /// The Kafka settings are not usable.
+    pub fn new(
+        kafka: &config::Kafka,
+        topic: TopicTemplate,
+        topics: Arc<TopicMaker>,
+    ) -> Result<Self, Error> {
+        let context = Context::default();
+        let health = context.health.clone();
+        let producer = FutureProducer::from_config_and_context(&producer_config(kafka)?, context)
+            .map_err(Error::kafka("set up the Kafka producer"))?;
+        Ok(Self { producer, health, topic, topics })
+    }
+
+    /// Hands a row to the producer. A row that cannot be published is noted as
+    /// dead.
+    ///
+    /// # Errors
+    /// The topic cannot be made, or the producer has failed for good.
+    pub async fn send(&self, row: &OutboxRow, in_flight: &mut InFlight) -> Result<Taken, Error> {
+        match self.enqueue(row, in_flight).await {
+            Ok(taken) => Ok(taken),
+            Err(Refused::Poison(reason)) => {
+                in_flight.dead.push(dead_row(row, reason));
+                Ok(Taken::Yes)
+            }
+            Err(Refused::Error(error)) => Err(error),
+        }
+    }
+
+    async fn enqueue(&self, row: &OutboxRow, in_flight: &mut InFlight) -> Result<Taken, Refused> {
+        let rendered;
+        let topic = match self.topic.constant() {
+            Some(topic) => topic,
+            None => {
+                rendered = self
+                    .topic
+                    .render(row.template_values())
+                    .map_err(|error| Refused::Poison(error.to_string()))?;
+                &rendered
+            }
+        };
+        self.topics.ensure([topic]).await.map_err(|error| match error.class() {
+            Class::Poison => Refused::Poison(error.to_string()),
+            _ => Refused::Error(error),
+        })?;
+        let mut record: FutureRecord<'_, [u8], [u8]> =
+            FutureRecord::to(topic).headers(headers(row)?);
+        if let Some(key) = row.key() {
+            record = record.key(key.as_bytes());
+        }
+        if let Some(payload) = row.payload() {
+            record = record.payload(payload);
+        }
+        loop {
+            match self.producer.send_result(record) {
+                Ok(delivery) => {
+                    in_flight
+                        .deliveries
+                        .push(settle(dead_row(row, String::new()), delivery).boxed());
+                    in_flight.sent += 1;
+                    return Ok(Taken::Yes);
+                }
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => {
+                    if in_flight.sent > 0 {
+                        return Ok(Taken::Full);
+                    }
+                    if self.producer.in_flight_count() == 0 {
+                        return Err(Refused::Poison(
+                            "it is larger than the producer's whole buffer, queue.buffering.max.kbytes".into(),
+                        ));
+                    }
+                    // Rows just acknowledged leave the buffer a moment later.
+                    record = returned;
+                    sleep(Duration::from_millis(5)).await;
+                }
+                Err((error, _)) if kafka_class(&error) == Class::Poison => {
+                    return Err(Refused::Poison(error.to_string()));
+                }
+                Err((error, _)) => {
+                    return Err(Refused::Error(Error::Kafka {
+                        action: format!("publish to {topic}"),
+                        source: error,
+                    }));
+                }
+            }
+        }
+    }
+
+    /// Whether no broker can be reached.
+    pub fn brokers_down(&self) -> bool {
+        self.health.all_down()
+    }
+
+    /// Drops what is buffered or unacknowledged, so that it cannot be sent once
+    /// another relay publishes these buckets.
+    pub fn abandon(&self) {
+        self.producer.purge(PurgeConfig::default().queue().inflight());
+    }
+}
+
+impl InFlight {
+    /// Waits until the broker has acknowledged or refused every row. Cancelling it
+    /// loses nothing: call again.
+    ///
+    /// # Errors
+    /// A row failed for a reason outside itself; the chunk is to be read again.
+    pub async fn acknowledged(&mut self, publisher: &Publisher) -> Result<Acknowledged, Error> {
+        while let Some((mut row, result)) = self.deliveries.next().await {
+            let Err(error) = result else {
+                publisher.health.reached();
+                continue;
+            };
+            if self.refused.is_empty() && self.failed.is_none() {
+                // The rest is not to be sent any more; it fails at once.
+                publisher.abandon();
+            }
+            if kafka_class(&error) == Class::Poison {
+                row.reason = error.to_string();
+                self.refused.push(row);
+            } else {
+                self.failed.get_or_insert(error);
+            }
+        }
+        let refused = std::mem::take(&mut self.refused);
+        let failed = self.failed.take();
+        if !refused.is_empty() && self.sent > 1 {
+            return Ok(Acknowledged::Refused);
+        }
+        if let Some(source) = failed {
+            return Err(Error::Kafka { action: "publish rows".into(), source });
+        }
+        let mut dead = std::mem::take(&mut self.dead);
+        if refused.is_empty() {
+            return Ok(Acknowledged::All(dead));
+        }
+        dead.extend(refused);
+        dead.sort_by_key(|row| row.position);
+        Ok(Acknowledged::Dead(dead))
+    }
+}
+
+async fn settle(row: DeadRow, delivery: DeliveryFuture) -> (DeadRow, Result<(), KafkaError>) {
+    let result = match delivery.await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err((error, _))) => Err(error),
+        Err(_) => Err(KafkaError::Canceled),
+    };
+    (row, result)
+}
+
+fn dead_row(row: &OutboxRow, reason: String) -> DeadRow {
+    DeadRow {
+        position: row.position(),
+        message_id: row.id().map(str::to_owned),
+        key: row.key().map(str::to_owned),
+        reason,
+    }
+}
+
+/// `id` and `type`, and what the row's own headers hold.
+fn headers(row: &OutboxRow) -> Result<OwnedHeaders, Refused> {
+    let mut headers = OwnedHeaders::new_with_capacity(4);
+    if let Some(id) = row.id() {
+        headers = headers.insert(Header { key: "id", value: Some(id) });
+    }
+    if let Some(event_type) = row.event_type() {
+        headers = headers.insert(Header { key: "type", value: Some(event_type) });
+    }
+    let Some(json) = row.headers().filter(|json| *json != b"{}") else { return Ok(headers) };
+    let more: Option<BTreeMap<String, serde_json::Value>> = serde_json::from_slice(json)
+        .map_err(|error| Refused::Poison(format!("the headers are not a JSON object: {error}")))?;
+    for (name, value) in more.unwrap_or_default() {
+        headers = match value {
+            serde_json::Value::Null => headers.insert(Header::<&str> { key: &name, value: None }),
+            serde_json::Value::String(text) => {
+                headers.insert(Header { key: &name, value: Some(&text) })
+            }
+            other => headers.insert(Header { key: &name, value: Some(&other.to_string()) }),
+        };
+    }
+    Ok(headers)
+}

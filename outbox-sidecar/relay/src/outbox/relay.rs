@@ -1,0 +1,312 @@
+//! The loop of one outbox: lease, read, publish, store the cursor.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use deadpool_postgres::{Client, Pool};
+use outbox_sidecar_core::{chunk_size::ChunkSize, config, window::Cursor};
+use tokio::{
+    sync::Notify,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    lease::{Lane, Leases},
+    publisher::{Acknowledged, InFlight, Publisher, Taken},
+    reader::Reader,
+};
+use crate::{
+    database::table::{check_buckets, check_outbox},
+    error::Error,
+    kafka::topics::TopicMaker,
+    metrics::OutboxMetrics,
+    status::OutboxStatus,
+};
+
+/// How long a stopping relay waits for acknowledgements under way.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How often the pending rows are counted for metrics and status.
+const COUNT_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Everything one outbox needs; it can be run again after an error.
+pub struct OutboxRelay {
+    /// The outbox.
+    pub config: config::Outbox,
+    /// How to reach Kafka.
+    pub kafka: config::Kafka,
+    /// The database.
+    pub pool: Pool,
+    /// Makes topics.
+    pub topics: Arc<TopicMaker>,
+    /// A poke that rows are waiting.
+    pub wake: Arc<Notify>,
+    /// What is counted.
+    pub metrics: OutboxMetrics,
+    /// What is told.
+    pub status: OutboxStatus,
+}
+
+impl OutboxRelay {
+    /// Publishes until told to stop. A stop finishes the chunk under way and
+    /// gives the leases back.
+    ///
+    /// # Errors
+    /// Whatever made it impossible to go on. To be called again after a wait:
+    /// it starts from the stored cursor.
+    pub async fn run(&self, stop: &CancellationToken) -> Result<(), Error> {
+        check_outbox(&self.pool.get().await?, &self.config).await?;
+        // First, as it tells why a broker cannot be used; making topics only times out.
+        let publisher = self.publisher()?;
+        if let Some(topic) = self.config.topic.constant() {
+            self.topics.ensure([topic]).await?;
+        }
+        let mut leases = Leases::open(
+            self.pool.clone(),
+            &self.config.name,
+            self.config.buckets,
+            self.config.lease.get(),
+        )
+        .await?;
+        let mut pass = Pass {
+            relay: self,
+            reader: Reader::new(&self.config),
+            size: ChunkSize::new(usize::try_from(self.config.chunk.rows).unwrap_or(usize::MAX)),
+            publisher,
+            leases: &mut leases,
+            loaded_at: Instant::now(),
+            counted_at: Instant::now(),
+        };
+        let result = pass.repeat(stop).await;
+        if result.is_err() {
+            pass.publisher.abandon();
+            self.topics.forget();
+        }
+        self.status.released();
+        self.metrics.holding(0);
+        // An error here only means that others wait for the lease to expire.
+        match timeout(DRAIN_TIMEOUT, leases.release()).await {
+            Ok(Err(error)) if result.is_ok() => Err(error),
+            _ => result,
+        }
+    }
+
+    fn publisher(&self) -> Result<Publisher, Error> {
+        Publisher::new(&self.kafka, self.config.topic.clone(), Arc::clone(&self.topics))
+    }
+}
+
+struct Pass<'a> {
+    relay: &'a OutboxRelay,
+    reader: Reader,
+    size: ChunkSize,
+    publisher: Publisher,
+    leases: &'a mut Leases,
+    /// When the cursors were read from the database.
+    loaded_at: Instant,
+    /// When the pending rows were last counted.
+    counted_at: Instant,
+}
+
+impl Pass<'_> {
+    async fn repeat(&mut self, stop: &CancellationToken) -> Result<(), Error> {
+        let poll = self.relay.config.poll;
+        let mut wait = poll.minimum.get();
+        let mut renewal = interval(self.renewal_interval());
+        renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut count = interval(COUNT_INTERVAL);
+        count.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(()),
+                _ = renewal.tick() => self.renew().await?,
+                _ = count.tick() => self.count_pending().await?,
+                () = self.relay.wake.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+            if self.leases.held() == 0 {
+                // Another relay publishes; look again when leases are due.
+                wait = self.renewal_interval();
+                continue;
+            }
+            let published = self.publish_all(stop).await?;
+            wait = if published > 0 {
+                poll.minimum.get()
+            } else {
+                (wait * 2).clamp(poll.minimum.get(), poll.maximum.get())
+            };
+        }
+    }
+
+    /// Publishes what is there; returns how many rows that was.
+    async fn publish_all(&mut self, stop: &CancellationToken) -> Result<usize, Error> {
+        let mut published = 0;
+        loop {
+            if self.leases.renewal_due() {
+                self.renew().await?;
+            }
+            let mut again = false;
+            for lane in self.leases.lanes() {
+                if stop.is_cancelled() {
+                    return Ok(published);
+                }
+                if !self.leases.valid() {
+                    self.renew().await?;
+                    return Ok(published);
+                }
+                let (rows, more) = self.publish_chunk(&lane, stop).await?;
+                published += rows;
+                again |= more;
+            }
+            if !again {
+                self.relay.status.passed();
+                return Ok(published);
+            }
+        }
+    }
+
+    /// Publishes one chunk of a lane; returns its rows, and whether the window
+    /// has more.
+    async fn publish_chunk(
+        &mut self,
+        lane: &Lane,
+        stop: &CancellationToken,
+    ) -> Result<(usize, bool), Error> {
+        let client = self.relay.pool.get().await?;
+        if Client::metrics(&client).created > self.loaded_at {
+            drop(client);
+            self.loaded_at = Instant::now();
+            self.leases.reload().await?;
+            return Ok((0, true));
+        }
+        let limit = self.size.rows();
+        let mut chunk = self.reader.read(&client, lane, limit).await?;
+        let mut in_flight = InFlight::default();
+        let (mut last, mut rows, mut oldest) = (None, 0_usize, 0.0_f64);
+        let started = Instant::now();
+        let mut full = false;
+        while let Some(row) = chunk.next().await? {
+            full = self.publisher.send(&row, &mut in_flight).await? == Taken::Full;
+            if full {
+                break;
+            }
+            last = Some(row.position());
+            oldest = oldest.max(row.age_seconds());
+            rows += 1;
+        }
+        let until = chunk.until().unwrap_or_else(|| lane.cursor.published()).clone();
+        drop(chunk);
+        drop(client);
+        let exhausted = rows < limit && !full;
+        // A window that ends on a chunk's edge leaves an empty last chunk.
+        let cursor = lane.cursor.advance(&until, last, exhausted);
+        if rows == 0 && lane.cursor.open().is_none() {
+            self.leases.advance_unstored(lane, &cursor);
+            return Ok((0, false));
+        }
+        let acknowledged = self.wait_for_acknowledgement(&mut in_flight, stop).await?;
+        if !matches!(acknowledged, Acknowledged::All(_)) {
+            self.publisher = self.relay.publisher()?;
+        }
+        let dead = match acknowledged {
+            Acknowledged::All(dead) | Acknowledged::Dead(dead) => dead,
+            Acknowledged::Refused => {
+                self.size.refused(rows);
+                tracing::warn!(
+                    outbox = self.relay.config.name,
+                    rows,
+                    next = self.size.rows(),
+                    "the broker refused a batch; trying fewer rows at a time"
+                );
+                return Ok((0, true));
+            }
+        };
+        if full {
+            self.size.filled(rows);
+        } else {
+            self.size.passed(!dead.is_empty());
+        }
+        for row in &dead {
+            let key = row.key.as_deref();
+            tracing::error!(
+                outbox = self.relay.config.name,
+                position = row.position,
+                key,
+                reason = row.reason,
+                "a row can never be published and is now a dead letter"
+            );
+        }
+        self.leases.advance(lane, &cursor, &dead).await?;
+        let metrics = &self.relay.metrics;
+        metrics.published(rows - dead.len(), dead.len(), oldest + started.elapsed().as_secs_f64());
+        self.relay.status.published(rows - dead.len());
+        Ok((rows, cursor.open().is_some()))
+    }
+
+    /// Waits for the broker as long as it takes, keeping the leases meanwhile.
+    async fn wait_for_acknowledgement(
+        &mut self,
+        in_flight: &mut InFlight,
+        stop: &CancellationToken,
+    ) -> Result<Acknowledged, Error> {
+        let mut renewal = interval(self.renewal_interval());
+        renewal.reset();
+        let stopping = async {
+            stop.cancelled().await;
+            tokio::time::sleep(DRAIN_TIMEOUT).await;
+        };
+        tokio::pin!(stopping);
+        loop {
+            tokio::select! {
+                acknowledged = in_flight.acknowledged(&self.publisher) => return acknowledged,
+                _ = renewal.tick() => {
+                    if self.publisher.brokers_down() {
+                        self.relay.status.waiting("a Kafka broker to acknowledge rows");
+                    }
+                    if self.counted_at.elapsed() >= COUNT_INTERVAL {
+                        // What piles up behind an outage must be seen during it.
+                        self.count_pending().await?;
+                    }
+                    let before = self.leases.held();
+                    if self.leases.acquire().await? < before {
+                        return Err(Error::LeaseLost { outbox: self.relay.config.name.clone() });
+                    }
+                }
+                () = &mut stopping => return Err(Error::Ended("waiting for the broker while stopping")),
+            }
+        }
+    }
+
+    async fn renew(&mut self) -> Result<(), Error> {
+        let held = self.leases.acquire().await?;
+        self.relay.status.holding(held);
+        self.relay.metrics.holding(held);
+        Ok(())
+    }
+
+    async fn count_pending(&mut self) -> Result<(), Error> {
+        self.counted_at = Instant::now();
+        let client = self.relay.pool.get().await?;
+        check_buckets(&client, &self.relay.config).await?;
+        let (mut rows, mut age) = (0, 0.0_f64);
+        for lane in self.leases.lanes() {
+            let (lane_rows, lane_age) =
+                self.reader.pending(&client, &lane.buckets, &lane.cursor).await?;
+            rows += lane_rows;
+            age = age.max(lane_age);
+        }
+        self.relay.metrics.pending(rows, age);
+        let cursors: Vec<(Vec<i32>, Cursor)> =
+            self.leases.lanes().into_iter().map(|lane| (lane.buckets, lane.cursor)).collect();
+        self.relay.status.pending(rows, age, &cursors);
+        Ok(())
+    }
+
+    fn renewal_interval(&self) -> Duration {
+        self.relay.config.lease.get() / 3
+    }
+}

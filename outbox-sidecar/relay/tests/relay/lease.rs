@@ -1,0 +1,71 @@
+//! Leases that pass between relays in the middle of a chunk.
+
+use std::time::Duration;
+
+use outbox_sidecar::{error::Error, outbox::lease::Leases};
+
+use crate::harness::{Bench, pool};
+
+#[tokio::test]
+async fn a_lease_lost_and_taken_back_does_not_turn_the_cursor_back() {
+    let bench = Bench::new("regained").await;
+    let pool = pool(&bench);
+    outbox_sidecar::database::prepare(&pool).await.unwrap();
+    let open = || Leases::open(pool.clone(), "things", 2, Duration::from_secs(5));
+    let mut first = open().await.unwrap();
+    assert_eq!(first.acquire().await.unwrap(), 2);
+    let before = first.lanes().remove(0);
+    let early = before.cursor.advance(&"50:50:".parse().unwrap(), Some(1), true);
+
+    // The first is stopped for so long that its leases expire.
+    bench
+        .client
+        .execute("UPDATE outbox_sidecar.cursor SET expires_at = now() - interval '1 second'", &[])
+        .await
+        .unwrap();
+    let mut second = open().await.unwrap();
+    assert_eq!(second.acquire().await.unwrap(), 2);
+    let late = before.cursor.advance(&"90:90:".parse().unwrap(), Some(9), true);
+    second.advance(&second.lanes().remove(0), &late, &[]).await.unwrap();
+    second.release().await.unwrap();
+
+    assert_eq!(first.acquire().await.unwrap(), 2);
+    let stale = first.advance(&before, &early, &[]).await;
+    assert!(matches!(stale, Err(Error::LeaseLost { .. })), "{stale:?}");
+    assert_eq!(first.lanes()[0].cursor, late);
+}
+
+#[tokio::test]
+async fn leases_are_renewed_before_they_expire_while_a_backlog_is_published() {
+    let bench = Bench::new("renewed").await;
+    let mut config = bench.outbox_config();
+    config.outboxes[0].chunk.rows = 20;
+    config.outboxes[0].lease = "1s".parse().unwrap();
+    // Two lanes: one bucket is elsewhere in the table.
+    let sidecar = bench.start(&config).await;
+    bench.add("a", 0).await;
+    bench.listen().wait_for(1).await;
+    sidecar.stop().await;
+    bench
+        .client
+        .batch_execute(
+            "UPDATE outbox_sidecar.cursor SET published = '3:3:' WHERE bucket = 0;
+             INSERT INTO outbox (aggregate_id, payload)
+             SELECT 'k' || n % 50, jsonb_build_object('number', n) FROM generate_series(1, 12000) AS n;
+             CREATE TABLE lapse (number bigint GENERATED ALWAYS AS IDENTITY);
+             CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 IF OLD.owner = NEW.owner AND OLD.expires_at < clock_timestamp() THEN
+                     INSERT INTO lapse DEFAULT VALUES;
+                 END IF;
+                 RETURN NEW;
+             END $$;
+             CREATE TRIGGER watch BEFORE UPDATE ON outbox_sidecar.cursor FOR EACH ROW EXECUTE FUNCTION watch()",
+        )
+        .await
+        .unwrap();
+    let _sidecar = bench.start(&config).await;
+    bench.listen().wait_for(12_001).await;
+    let lapses: i64 =
+        bench.client.query_one("SELECT count(*) FROM lapse", &[]).await.unwrap().get(0);
+    assert_eq!(lapses, 0);
+}

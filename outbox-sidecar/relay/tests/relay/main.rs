@@ -1,0 +1,23 @@
+//! The sidecar's own binary against real PostgreSQL and real Kafka.
+
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helpers too"
+)]
+
+mod command_line;
+mod harness;
+mod idle;
+mod inbox;
+mod inbox_faults;
+mod inbox_refusals;
+mod lease;
+mod outbox;
+mod outbox_faults;
+mod outbox_refusals;
+mod raw_produce;
+mod restored;
+mod retention;
+mod security;
+mod shutdown;

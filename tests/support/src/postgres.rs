@@ -1,0 +1,11 @@
+//! PostgreSQL: clusters as local processes, and a fresh database for every test.
+
+mod cluster;
+mod database;
+mod install;
+mod server;
+
+pub use cluster::{Cluster, Options, Storage};
+pub(crate) use cluster::{generate_password, write_secret};
+pub use database::TestDatabase;
+pub use server::Server;
