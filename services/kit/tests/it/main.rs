@@ -1,0 +1,5 @@
+//! The kit against a real PostgreSQL.
+
+#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod tls;

@@ -1,0 +1,12 @@
+//! The payments service.
+
+use std::process::ExitCode;
+
+use payments::Settings;
+
+fn main() -> ExitCode {
+    match kit::settings::parse::<Settings>() {
+        Ok(settings) => kit::process::run(&settings.telemetry.clone(), payments::run(settings)),
+        Err(code) => code,
+    }
+}
