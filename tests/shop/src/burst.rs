@@ -1,0 +1,128 @@
+//! Many orders at once, by users some of whom run out of money.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::Context as _;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use rust_decimal::Decimal;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::client::Client;
+
+/// How many orders by whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Burst {
+    /// Orders in all.
+    pub orders: usize,
+    /// Users they are spread over, at least 1.
+    pub users: usize,
+    /// Requests under way at a time.
+    pub connections: usize,
+}
+
+/// What was deposited and ordered: what the books must show in the end.
+#[derive(Debug)]
+pub struct Placed {
+    /// The users and what each deposited.
+    pub deposits: Vec<(i64, Decimal)>,
+    /// The orders.
+    pub orders: Vec<Uuid>,
+    /// From the first POST to the last answer.
+    pub posting: Duration,
+    /// From the first POST to the last final status.
+    pub settling: Duration,
+}
+
+/// A burst whose accounts are open.
+pub struct Prepared {
+    client: Client,
+    burst: Burst,
+    deposits: Vec<(i64, Decimal)>,
+    placed: Arc<AtomicUsize>,
+}
+
+/// What is deposited for each order of a user, in ten-thousandths: a little less
+/// than an order costs on average, so that some users run out of money.
+const DEPOSIT_PER_ORDER: i64 = 140_000;
+
+impl Burst {
+    /// Opens the accounts, of users nobody has used before: half the money at
+    /// the opening, half as a top-up.
+    ///
+    /// # Errors
+    /// The shop refuses, or stays away.
+    pub async fn prepare(self, client: &Client) -> anyhow::Result<Prepared> {
+        let first = fresh_user()?;
+        let orders_each = i64::try_from(self.orders / self.users)?.max(1);
+        let half = Decimal::new(DEPOSIT_PER_ORDER * orders_each / 2, 4);
+        let users: Vec<i64> = (first..).take(self.users).collect();
+        stream::iter(users.iter().map(|user| async move {
+            client.open_account(*user, half).await?;
+            client.change_balance(*user, half).await
+        }))
+        .buffer_unordered(self.connections)
+        .try_collect::<Vec<_>>()
+        .await?;
+        Ok(Prepared {
+            client: client.clone(),
+            burst: self,
+            deposits: users.into_iter().map(|user| (user, half + half)).collect(),
+            placed: Arc::default(),
+        })
+    }
+}
+
+impl Prepared {
+    /// How many orders have been placed so far; shared, for watching.
+    pub fn placed(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.placed)
+    }
+
+    /// Places the orders and waits until each is final.
+    ///
+    /// # Errors
+    /// The shop refuses or stays away, or an order does not become final
+    /// within `patience` after the last was placed.
+    pub async fn run(self, patience: Duration) -> anyhow::Result<Placed> {
+        let Self { client, burst, deposits, placed } = &self;
+        let started = Instant::now();
+        let orders: Vec<Uuid> = stream::iter(0..burst.orders)
+            .map(|number| async move {
+                let (user, _) = deposits[number % deposits.len()];
+                let order = client.place_order(user, amount(number)).await?;
+                placed.fetch_add(1, Ordering::Relaxed);
+                anyhow::Ok(order.id)
+            })
+            .buffer_unordered(burst.connections)
+            .try_collect()
+            .await?;
+        let posting = started.elapsed();
+        // The last ones first: once they are final, most others are.
+        stream::iter(orders.iter().rev())
+            .map(|id| client.settled(*id, patience, Duration::from_millis(20)))
+            .buffer_unordered(burst.connections)
+            .try_collect::<Vec<_>>()
+            .await?;
+        Ok(Placed { deposits: self.deposits.clone(), orders, posting, settling: started.elapsed() })
+    }
+}
+
+/// Between 0.0001 and 30, with four decimals, and about 15 on average.
+fn amount(number: usize) -> Decimal {
+    let step = i64::try_from(number.wrapping_mul(7_919) % 300_000).unwrap_or_default();
+    Decimal::new(step + 1, 4)
+}
+
+/// A user id that no earlier burst has used: they grow with the time, in
+/// microseconds, and leave room for the users of one burst.
+fn fresh_user() -> anyhow::Result<i64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    i64::try_from(now.as_micros()).context("the clock is too far ahead")
+}
