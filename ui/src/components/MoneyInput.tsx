@@ -1,0 +1,14 @@
+import { TextInput, type TextInputProps } from '@mantine/core';
+import { messages } from '../lib/messages';
+
+/** A text field on purpose: a number field would turn the amount into a float. */
+export function MoneyInput(props: TextInputProps) {
+  return (
+    <TextInput
+      inputMode="decimal"
+      autoComplete="off"
+      placeholder={messages.money.placeholder}
+      {...props}
+    />
+  );
+}

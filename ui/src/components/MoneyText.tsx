@@ -1,0 +1,17 @@
+import { messages } from '../lib/messages';
+import { formatMoney, type Money } from '../lib/money';
+import classes from './MoneyText.module.css';
+
+interface MoneyTextProps {
+  value: Money;
+  /** Shows a plus before a positive amount, for movements. */
+  signed?: boolean;
+}
+
+export function MoneyText({ value, signed = false }: MoneyTextProps) {
+  return (
+    <data className={classes.money} value={value}>
+      {formatMoney(value, messages.locale, { sign: signed ? 'always' : 'negative' })}
+    </data>
+  );
+}

@@ -1,0 +1,58 @@
+import { Button, Stack } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { notifications } from '@mantine/notifications';
+import { useState } from 'react';
+import { FormError } from '../../components/FormError';
+import { MoneyInput } from '../../components/MoneyInput';
+import { toFormErrors } from '../../lib/formErrors';
+import { messages } from '../../lib/messages';
+import { parseMoneyInput } from '../../lib/money';
+import { moneyFieldError } from '../../lib/moneyField';
+import type { UserId } from '../../lib/userId';
+import { useCreateAccount } from './accountQueries';
+
+/** An empty opening balance means zero. */
+function orZero(text: string): string {
+  return text.trim() === '' ? '0' : text;
+}
+
+export function CreateAccountForm({ userId }: { userId: UserId }) {
+  const create = useCreateAccount(userId);
+  const [formError, setFormError] = useState<string | null>(null);
+  const form = useForm({
+    initialValues: { balance: '' },
+    validate: { balance: (text) => moneyFieldError(orZero(text), { allowZero: true }) },
+  });
+
+  const submit = form.onSubmit(({ balance }) => {
+    const input = parseMoneyInput(orZero(balance), { allowZero: true });
+    if (!input.ok || create.isPending) return;
+    setFormError(null);
+    create.mutate(input.value, {
+      onSuccess: () => {
+        notifications.show({ color: 'teal', message: messages.account.created });
+      },
+      onError: (error) => {
+        const errors = toFormErrors(error, { balance: 'balance' });
+        form.setErrors(errors.fields);
+        setFormError(errors.form);
+      },
+    });
+  });
+
+  return (
+    <form noValidate onSubmit={submit}>
+      <Stack gap="sm">
+        <MoneyInput
+          label={messages.account.openingBalance}
+          description={messages.account.openingBalanceDetail}
+          {...form.getInputProps('balance')}
+        />
+        <FormError message={formError} />
+        <Button type="submit" loading={create.isPending}>
+          {messages.account.create}
+        </Button>
+      </Stack>
+    </form>
+  );
+}

@@ -1,0 +1,56 @@
+import { IconShoppingBag } from '@tabler/icons-react';
+import { EmptyState } from '../../components/EmptyState';
+import { LoadError } from '../../components/LoadError';
+import { LoadingRows } from '../../components/LoadingRows';
+import { LoadMore } from '../../components/LoadMore';
+import { messages } from '../../lib/messages';
+import type { Order } from './orderApi';
+import classes from './OrderList.module.css';
+import { OrderRow } from './OrderRow';
+import type { useOrders } from './orderQueries';
+
+interface OrderListProps {
+  query: ReturnType<typeof useOrders>;
+  orders: readonly Order[];
+  /** Tells whose each order is. */
+  showUser?: boolean;
+}
+
+export function OrderList({ query, orders, showUser = false }: OrderListProps) {
+  if (query.data === undefined) {
+    if (query.isError) {
+      return (
+        <LoadError
+          title={messages.orders.loadFailed}
+          error={query.error}
+          onRetry={() => void query.refetch()}
+        />
+      );
+    }
+    return <LoadingRows label={messages.orders.loading} />;
+  }
+  if (orders.length === 0) {
+    return (
+      <EmptyState
+        icon={<IconShoppingBag size={24} />}
+        title={messages.orders.empty}
+        detail={messages.orders.emptyDetail}
+      />
+    );
+  }
+  return (
+    <>
+      <ul className={classes.list} aria-label={messages.orders.label}>
+        {orders.map((order) => (
+          <OrderRow key={order.id} order={order} showUser={showUser} />
+        ))}
+      </ul>
+      <LoadMore
+        hasMore={query.hasNextPage}
+        loading={query.isFetchingNextPage}
+        failed={query.isFetchNextPageError}
+        onLoadMore={() => void query.fetchNextPage()}
+      />
+    </>
+  );
+}
