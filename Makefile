@@ -1,0 +1,89 @@
+# Everything a developer does. `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+TOOLS := .dev/tools
+TAPLO := npx --yes @taplo/cli@0.7.0
+SCRIPTS := .ci/run $(wildcard scripts/*.sh) tests/support/kafka/fetch-jars.sh
+UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print)
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+.PHONY: run
+run: setup build ui ## Run the whole shop on this machine until Ctrl-C (UI on http://localhost:3000)
+	@exec target/release/local-stack up
+
+.PHONY: build
+build: ## Build the programs, optimised
+	cargo build --release --locked --workspace --bins
+
+.PHONY: ui
+ui: ui/dist/index.html ## Build the web interface
+
+ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
+	npm --prefix ui run build
+	@touch $@
+
+ui/node_modules/.package-lock.json: ui/package-lock.json
+	npm --prefix ui ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: test
+test: setup ## Run every test, against real PostgreSQL and Kafka servers
+	@# One build for programs and tests alike: the tests start the programs.
+	cargo build --locked --workspace --all-targets
+	@# More threads than cores: most of a test is waiting for another process.
+	RUST_TEST_THREADS=8 target/debug/local-stack test-env -- cargo test --locked --workspace --no-fail-fast
+	npm --prefix ui test
+
+.PHONY: load
+load: build ## Place 5,000 orders at the running shop and audit the books
+	target/release/burst $(ARGS)
+
+.PHONY: kill-test
+kill-test: setup build ## Kill -9 one process after the other in the middle of bursts; audit each time
+	target/release/kill-rounds $(ARGS)
+
+.PHONY: lint
+lint: setup-lint ui/node_modules/.package-lock.json ## Check formatting, code, scripts, dependencies and licences
+	cargo fmt --all --check
+	$(TAPLO) fmt --check
+	shellcheck $(SCRIPTS)
+	scripts/check-kafka-free.sh
+	$(TOOLS)/bin/cargo-deny --locked check bans licenses sources
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	npm --prefix ui run lint
+
+.PHONY: fmt
+fmt: ui/node_modules/.package-lock.json ## Format all code
+	cargo fmt --all
+	$(TAPLO) fmt
+	npm --prefix ui run format
+
+.PHONY: audit
+audit: setup-lint ## Check the dependencies for known vulnerabilities (needs github.com)
+	$(TOOLS)/bin/cargo-deny --locked check advisories
+
+.PHONY: setup
+setup: ## Install what building and running need, and is missing
+	@scripts/setup.sh run
+
+.PHONY: setup-lint
+setup-lint:
+	@scripts/setup.sh lint
+
+.PHONY: clean
+clean: ## Delete everything that was built; the data of `make run` stays
+	cargo clean
+	rm -rf ui/dist ui/node_modules .dev/cache .dev/tools
+
+.PHONY: clean-data
+clean-data: ## Delete the data of `make run`: orders, accounts, topics, messages
+	@# The program refuses while the shop runs; without it nothing can be running.
+	@if [[ -x target/release/local-stack ]]; then target/release/local-stack clean-data; \
+	else rm -rf .dev/data; fi

@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Installs what is missing on a Debian machine, saying what and why; does nothing, quickly, when
+# everything is there. Asks nothing; uses sudo only when not root.
+#
+#   setup.sh run     what building, running and testing need
+#   setup.sh lint    the same, and what checking needs
+set -euo pipefail
+
+cd "$(dirname "$0")/.."
+
+readonly purpose=${1:-run}
+readonly cargo_deny_version=0.20.2
+
+say() {
+    if [[ -t 2 ]]; then printf '\033[1m%s\033[0m\n' "$*" >&2; else printf '%s\n' "$*" >&2; fi
+}
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+as_root() {
+    if [[ $(id -u) -eq 0 ]]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo --preserve-env=DEBIAN_FRONTEND "$@"
+    else
+        fail "not root, and sudo is missing; run as root: $*"
+    fi
+}
+
+# A Debian package for each program that is not there.
+packages=()
+need() {
+    local program=$1 package=$2
+    command -v "$program" >/dev/null || packages+=("$package")
+}
+
+find_packages() {
+    # The C libraries inside the Rust crates (librdkafka, OpenSSL, zstd).
+    need gcc gcc
+    need g++ g++
+    need make make
+    need perl perl
+    need pkg-config pkg-config
+    # Starts child processes that die with their parent.
+    need setpriv util-linux
+    # Runs Kafka, and fetches it.
+    need java openjdk-17-jre-headless
+    need mvn maven
+    [[ -n ${PG_BIN_DIR:-} ]] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
+        packages+=(postgresql)
+    if [[ $purpose == lint ]]; then
+        need shellcheck shellcheck
+    fi
+}
+
+install_packages() {
+    find_packages
+    [[ ${#packages[@]} -gt 0 ]] || return 0
+    command -v apt-get >/dev/null ||
+        fail "install what provides these Debian packages: ${packages[*]}"
+    say "installing Debian packages: ${packages[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    if [[ " ${packages[*]} " == *" postgresql "* ]]; then
+        # Only the programs are wanted: without this Debian makes and starts a cluster on 5432.
+        as_root mkdir -p /etc/postgresql-common/createcluster.d
+        as_root tee /etc/postgresql-common/createcluster.d/no-main-cluster.conf \
+            >/dev/null <<<'create_main_cluster = false'
+    fi
+    as_root apt-get update -qq
+    as_root apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+}
+
+check_rust() {
+    command -v cargo >/dev/null ||
+        fail "Rust is missing: install rustup from https://rustup.rs, then open a new terminal"
+}
+
+check_node() {
+    local version
+    version=$(node --version 2>/dev/null) || fail "Node.js is missing: install version 20.19 or newer from https://nodejs.org"
+    version=${version#v}
+    [[ $(printf '%s\n' 20.19.0 "$version" | sort -V | head -n 1) == 20.19.0 ]] ||
+        fail "Node.js $version is too old: install version 20.19 or newer from https://nodejs.org"
+}
+
+check_java() {
+    local major
+    major=$(java -version 2>&1 | sed -nE 's/.* version "([0-9]+).*/\1/p')
+    [[ ${major:-0} -ge 17 ]] || fail "Kafka needs Java 17 or newer, and \`java\` is version ${major:-unknown}"
+}
+
+fetch_kafka() {
+    tests/support/kafka/fetch-jars.sh "${LOCAL_STACK_CACHE:-.dev/cache}/kafka-4.1.0/libs"
+}
+
+install_ui_packages() {
+    [[ -e ui/node_modules/.package-lock.json &&
+        ! ui/package-lock.json -nt ui/node_modules/.package-lock.json ]] && return 0
+    say "installing the web interface's packages"
+    make --no-print-directory ui/node_modules/.package-lock.json
+}
+
+install_cargo_deny() {
+    local root=.dev/tools
+    [[ $("$root/bin/cargo-deny" --version 2>/dev/null) == *" $cargo_deny_version" ]] && return 0
+    say "building cargo-deny $cargo_deny_version into $root (a few minutes, once)"
+    cargo install --quiet --locked --root "$root" "cargo-deny@$cargo_deny_version"
+}
+
+install_packages
+check_rust
+check_node
+check_java
+install_ui_packages
+if [[ $purpose == lint ]]; then
+    install_cargo_deny
+else
+    fetch_kafka
+fi
