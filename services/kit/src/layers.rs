@@ -15,6 +15,7 @@ use tracing::Instrument;
 use crate::context::{REQUEST_ID, RequestContext};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
+use crate::refused_body::taken_in_when_dropped;
 
 /// The layers of one listener.
 #[derive(Clone, Debug)]
@@ -66,6 +67,8 @@ async fn surround(State(layers): State<Layers>, mut request: Request, next: Next
     );
     let request_id = context.request_id.clone();
     request.extensions_mut().insert(context);
+
+    let request = request.map(taken_in_when_dropped);
 
     async move {
         let in_flight = layers.metrics.start_request();

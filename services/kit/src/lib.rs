@@ -19,6 +19,7 @@ pub mod outbox;
 pub mod page;
 pub mod problem;
 pub mod process;
+mod refused_body;
 pub mod server;
 pub mod settings;
 pub mod telemetry;

@@ -61,6 +61,36 @@ async fn a_body_over_the_limit_is_refused_with_and_without_a_length() {
     Answer::of(request).await.assert_problem(413);
 }
 
+#[tokio::test]
+async fn a_connection_outlives_a_body_that_was_refused() {
+    let stop = CancellationToken::new();
+    let service = serve(Router::new().fallback(|| async { "ok" }), &stop).await;
+    let gateway = Gateway::before(service, nobody(), &["--max-body-bytes=1000"], stop).await;
+    let mut stream = tokio::net::TcpStream::connect(gateway.address).await.unwrap();
+
+    // The answer comes while most of the body is still to be sent.
+    stream
+        .write_all(b"POST /orders HTTP/1.1\r\nhost: shop\r\ncontent-length: 300000\r\n\r\n{")
+        .await
+        .unwrap();
+    let refused = read_until(&mut stream, "larger than").await;
+    assert!(refused.starts_with("HTTP/1.1 413 "), "{refused}");
+    stream.write_all(&vec![b' '; 299_999]).await.unwrap();
+    stream.write_all(b"GET /orders HTTP/1.1\r\nhost: shop\r\n\r\n").await.unwrap();
+    read_until(&mut stream, "HTTP/1.1 200 ").await;
+}
+
+async fn read_until(stream: &mut tokio::net::TcpStream, end: &str) -> String {
+    let mut text = String::new();
+    let mut buffer = [0; 4096];
+    while !text.contains(end) {
+        let read = stream.read(&mut buffer).await.unwrap();
+        assert_ne!(read, 0, "closed after: {text}");
+        text.push_str(std::str::from_utf8(&buffer[..read]).unwrap());
+    }
+    text
+}
+
 /// A service that answers the first request of each connection, and closes the connection when a
 /// second one has arrived, as if the two had crossed.
 async fn closes_kept_connections(connections: Arc<AtomicUsize>) -> SocketAddr {
