@@ -21,6 +21,7 @@ pub mod problem;
 pub mod process;
 mod refused_body;
 pub mod server;
+pub mod service;
 pub mod settings;
 pub mod telemetry;
 pub mod wake;

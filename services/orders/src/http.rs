@@ -8,11 +8,11 @@ use axum::{Json, Router};
 use kit::extract::{Command, PathParams};
 use kit::idempotency::{self, Claim, Reply};
 use kit::page::{ByTime, PageRequest};
+use kit::service::App;
 use kit::{Problem, RequestContext, outbox};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::App;
 use crate::order::{NewOrder, Order};
 use crate::store;
 

@@ -6,7 +6,9 @@ use orders::Settings;
 
 fn main() -> ExitCode {
     match kit::settings::parse::<Settings>() {
-        Ok(settings) => kit::process::run(&settings.telemetry.clone(), orders::run(settings)),
+        Ok(settings) => {
+            kit::process::run(&settings.service.telemetry.clone(), orders::run(settings))
+        }
         Err(code) => code,
     }
 }

@@ -10,8 +10,8 @@ use kit::extract::{Command, PathParams};
 use kit::idempotency::{self, Claim, Reply};
 use kit::page::{ByNumber, PageRequest};
 use kit::problem::FieldError;
+use kit::service::App;
 
-use crate::App;
 use crate::account::{Balance, BalanceChange, Change, ChangeRefused, NewAccount};
 use crate::store;
 

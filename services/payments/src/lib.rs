@@ -12,12 +12,10 @@ pub mod settings;
 pub mod store;
 pub mod task;
 
-use kit::admin::{self, Readiness};
-use kit::layers::Layers;
-use kit::process::{AdminListener, Error, Listeners};
-use kit::server::Listener;
-use kit::settings::HttpSettings;
-use kit::{Database, Metrics, Wake, idempotency, inbox, process};
+use axum::Router;
+use kit::inbox;
+use kit::process::Error;
+use kit::service::{Addresses, App, Service};
 
 pub use settings::Settings;
 
@@ -26,89 +24,21 @@ mod embedded {
     refinery::embed_migrations!("migrations");
 }
 
-/// The migrations of the service's schema.
-#[must_use]
-pub fn migrations() -> refinery::Runner {
-    embedded::migrations::runner()
-}
+/// The service: its schema, its routes and its inbox.
+pub const SERVICE: Service =
+    Service { migrations: embedded::migrations::runner, api: http::router, inbox: inbox_router };
 
-/// The service without its listeners.
-#[derive(Clone, Debug)]
-pub struct App {
-    /// The service's database.
-    pub database: Database,
-    /// Pokes the sidecar after a commit.
-    pub wake: Wake,
-    /// Where requests and events are counted.
-    pub metrics: Metrics,
-    /// Limits on requests.
-    pub limits: HttpSettings,
-}
-
-impl App {
-    /// The API.
-    pub fn api(&self) -> axum::Router {
-        self.layers("api").around(http::router(self.clone()))
-    }
-
-    /// The inbox, for a listener only the sidecar reaches.
-    pub fn inbox(&self) -> axum::Router {
-        let tasks = task::Tasks::new(self.wake.clone());
-        let router = inbox::router(tasks, self.database.clone(), self.metrics.clone());
-        self.layers("inbox").around(router)
-    }
-
-    fn layers(&self, listener: &'static str) -> Layers {
-        Layers {
-            listener,
-            metrics: self.metrics.clone(),
-            timeout: self.limits.request_timeout,
-            max_body_bytes: self.limits.max_body_bytes,
-        }
-    }
+fn inbox_router(app: &App) -> Router {
+    inbox::router(task::Tasks::new(app.wake.clone()), app.database.clone(), app.metrics.clone())
 }
 
 /// Runs the service until SIGTERM or SIGINT.
 ///
 /// # Errors
 ///
-/// A setting is not usable, a listener cannot be bound, or the database is
-/// not reachable in time.
+/// As [`Service::run`].
 pub async fn run(settings: Settings) -> Result<(), Error> {
-    let Settings { listen, admin_listen, inbox_listen, http, database, sidecar, telemetry: _ } =
-        settings;
-    let stop = process::stop_on_signals()?;
-    let database = Database::new(&database)?;
-    let metrics = Metrics::new()?;
-    metrics.observe_pool(&database)?;
-    let readiness = Readiness::starting(Some(database.clone()));
-    let admin = admin::router(readiness.clone(), metrics.clone());
-    let admin = AdminListener::start(Listener::bind("admin", admin_listen, admin).await?);
-
-    tokio::select! {
-        () = stop.cancelled() => return Ok(()),
-        prepared = prepare(&database) => prepared?,
-    }
-
-    let app = App {
-        wake: Wake::start(sidecar.sidecar_url.as_ref(), stop.clone())?,
-        database: database.clone(),
-        metrics,
-        limits: http.clone(),
-    };
-    tokio::spawn(idempotency::purge(database, stop.clone()));
-    let serving = vec![
-        Listener::bind("api", listen, app.api()).await?,
-        Listener::bind("inbox", inbox_listen, app.inbox()).await?,
-    ];
-    let listeners = Listeners { serving, admin, readiness, grace: http.shutdown_grace };
-    listeners.serve(stop).await;
-    Ok(())
-}
-
-/// Waits for the database and brings its schema up to date.
-async fn prepare(database: &Database) -> Result<(), Error> {
-    database.wait().await?;
-    database.migrate(&migrations()).await?;
-    Ok(())
+    let Settings { listen, admin_listen, inbox_listen, service } = settings;
+    let addresses = Addresses { api: listen, admin: admin_listen, inbox: inbox_listen };
+    SERVICE.run(addresses, service).await
 }

@@ -6,7 +6,9 @@ use payments::Settings;
 
 fn main() -> ExitCode {
     match kit::settings::parse::<Settings>() {
-        Ok(settings) => kit::process::run(&settings.telemetry.clone(), payments::run(settings)),
+        Ok(settings) => {
+            kit::process::run(&settings.service.telemetry.clone(), payments::run(settings))
+        }
         Err(code) => code,
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Parser;
-use kit::settings::{DatabaseSettings, HttpSettings, SidecarSettings, TelemetrySettings};
+use kit::service::ServiceSettings;
 
 /// Keeps accounts and pays orders from them.
 #[derive(Clone, Debug, Parser)]
@@ -21,19 +21,7 @@ pub struct Settings {
     #[arg(long, env = "INBOX_LISTEN", default_value = "127.0.0.1:8092")]
     pub inbox_listen: SocketAddr,
 
-    /// Limits of the listeners.
+    /// What every service is told.
     #[command(flatten)]
-    pub http: HttpSettings,
-
-    /// The database.
-    #[command(flatten)]
-    pub database: DatabaseSettings,
-
-    /// The sidecar.
-    #[command(flatten)]
-    pub sidecar: SidecarSettings,
-
-    /// The log.
-    #[command(flatten)]
-    pub telemetry: TelemetrySettings,
+    pub service: ServiceSettings,
 }

@@ -4,6 +4,7 @@
 //! Whatever is started here dies with the process that started it, also when that is killed
 //! with SIGKILL, and takes its temporary files along.
 
+pub mod answer;
 mod blocking;
 pub mod error;
 pub mod fixtures;

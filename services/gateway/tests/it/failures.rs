@@ -12,7 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::harness::{Answer, Gateway, serve};
+use crate::harness::{Gateway, serve};
+use test_support::answer::Answer;
 
 fn nobody() -> SocketAddr {
     // Bound and closed again, so that connecting is refused.
@@ -24,7 +25,7 @@ async fn a_service_that_is_not_there_is_a_503() {
     let gateway = Gateway::before(nobody(), nobody(), &[], CancellationToken::new()).await;
     for path in ["/orders", "/users/1"] {
         let answer = gateway.get(path).await;
-        let problem = answer.assert_problem(503);
+        let problem = answer.assert_problem(503, "");
         assert_eq!(problem["error"], "Service Unavailable");
         assert_eq!(problem["code"], 503);
         assert_eq!(answer.header("retry-after"), Some("1"));
@@ -39,7 +40,7 @@ async fn a_service_that_takes_too_long_is_a_504() {
     let silent = Router::new().fallback(std::future::pending::<()>);
     let silent = serve(silent, &stop).await;
     let gateway = Gateway::before(silent, nobody(), &["--orders-timeout=50ms"], stop).await;
-    let problem = gateway.get("/orders").await.assert_problem(504);
+    let problem = gateway.get("/orders").await.assert_problem(504, "");
     assert_eq!(problem["error"], "Gateway Timeout");
     assert_eq!(problem["code"], 504);
 }
@@ -52,13 +53,13 @@ async fn a_body_over_the_limit_is_refused_with_and_without_a_length() {
     let gateway = Gateway::before(sink, nobody(), &["--max-body-bytes=1000"], stop).await;
     let post = |size: usize| gateway.request(Method::POST, "/orders").body(vec![b' '; size]);
     assert_eq!(Answer::of(post(1000)).await.text, "1000");
-    Answer::of(post(1001)).await.assert_problem(413);
+    Answer::of(post(1001)).await.assert_problem(413, "");
 
     let chunks =
         stream::iter((0..11).map(|_| Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 100]))));
     let chunked = reqwest::Body::wrap_stream(chunks);
     let request = gateway.request(Method::POST, "/orders").body(chunked);
-    Answer::of(request).await.assert_problem(413);
+    Answer::of(request).await.assert_problem(413, "");
 }
 
 #[tokio::test]
@@ -129,7 +130,7 @@ async fn a_post_is_never_repeated() {
     let gateway = Gateway::before(orders, nobody(), &[], CancellationToken::new()).await;
     assert_eq!(gateway.get("/orders").await.text, "ok");
     let answer = Answer::of(gateway.request(Method::POST, "/orders").body("{}")).await;
-    answer.assert_problem(502);
+    answer.assert_problem(502, "");
     assert_eq!(connections.load(Ordering::SeqCst), 1);
 }
 

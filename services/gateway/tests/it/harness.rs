@@ -13,7 +13,7 @@ use gateway::Settings;
 use kit::Metrics;
 use kit::server::Listener;
 use reqwest::{RequestBuilder, StatusCode};
-use serde_json::Value;
+use test_support::answer::Answer;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// What a service was asked.
@@ -106,40 +106,5 @@ impl Gateway {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         Answer::of(self.request(Method::GET, path)).await
-    }
-}
-
-/// An answer, read to its end.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) text: String,
-}
-
-impl Answer {
-    pub(crate) async fn of(request: RequestBuilder) -> Self {
-        let response = request.timeout(Duration::from_secs(30)).send().await.unwrap();
-        Self {
-            status: response.status(),
-            headers: response.headers().clone(),
-            text: response.text().await.unwrap(),
-        }
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    #[track_caller]
-    pub(crate) fn assert_problem(&self, status: u16) -> Value {
-        assert_eq!(self.status.as_u16(), status, "{self:?}");
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
-        let problem: Value = serde_json::from_str(&self.text).unwrap();
-        for member in ["type", "title", "detail"] {
-            assert!(problem[member].is_string(), "{member} of {problem}");
-        }
-        assert_eq!(problem["status"], status, "{problem}");
-        problem
     }
 }

@@ -2,7 +2,8 @@
 
 use axum::http::Method;
 
-use crate::harness::{Answer, Gateway};
+use crate::harness::Gateway;
+use test_support::answer::Answer;
 
 #[tokio::test]
 async fn each_route_goes_to_its_service_as_it_is() {
@@ -94,7 +95,7 @@ async fn the_root_tells_that_the_gateway_is_there() {
 async fn other_paths_and_methods_stop_here() {
     let gateway = Gateway::start().await;
     for path in ["/health", "/inbox", "/metrics", "/users/1/ledger/2", "/ordersx", "/orders/1/2"] {
-        gateway.get(path).await.assert_problem(404);
+        gateway.get(path).await.assert_problem(404, "");
     }
     for (method, path, allowed) in [
         (Method::DELETE, "/orders", "GET,HEAD,POST"),
@@ -102,7 +103,7 @@ async fn other_paths_and_methods_stop_here() {
         (Method::PUT, "/users/1", "GET,HEAD,PATCH"),
     ] {
         let answer = Answer::of(gateway.request(method, path)).await;
-        answer.assert_problem(405);
+        answer.assert_problem(405, "");
         assert_eq!(answer.header("allow"), Some(allowed));
     }
     assert!(gateway.orders.seen().is_empty());

@@ -4,7 +4,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Answer, Service, TRACE_ID, TRACEPARENT};
+use crate::harness::{Service, TRACE_ID, TRACEPARENT};
+use test_support::answer::Answer;
 
 #[tokio::test]
 async fn a_new_order_is_answered_in_full() {

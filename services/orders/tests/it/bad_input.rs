@@ -3,7 +3,8 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{Answer, MAX_BODY, Service};
+use crate::harness::{MAX_BODY, Service};
+use test_support::answer::Answer;
 
 #[tokio::test]
 async fn bad_orders_are_refused_with_the_field_to_blame() {

@@ -5,7 +5,8 @@ use std::time::Duration;
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::harness::{Answer, Service};
+use crate::harness::Service;
+use test_support::answer::Answer;
 
 #[tokio::test]
 async fn a_repeated_request_gets_the_first_answer_and_has_no_second_effect() {

@@ -1,6 +1,4 @@
-//! Starting: the schema, and waiting for the database.
-
-use std::time::Duration;
+//! Starting: the schema.
 
 use futures::future::try_join_all;
 use kit::Database;
@@ -13,20 +11,11 @@ async fn replicas_that_start_at_once_migrate_once() {
     let replicas: Vec<Database> = (0..4)
         .map(|_| Database::new(&DatabaseSettings::for_url(test_database.url())).unwrap())
         .collect();
-    let migrations = orders::migrations();
+    let migrations = (orders::SERVICE.migrations)();
     try_join_all(replicas.iter().map(|replica| replica.migrate(&migrations))).await.unwrap();
 
     let sql = test_database.connect().await.unwrap();
     let row = sql.query_one("SELECT count(*) FROM refinery_schema_history", &[]).await.unwrap();
     let applied: i64 = row.get(0);
     assert_eq!(usize::try_from(applied).unwrap(), migrations.get_migrations().len());
-}
-
-#[tokio::test]
-async fn a_database_that_never_comes_ends_the_wait() {
-    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut settings = DatabaseSettings::for_url(format!("postgres://orders@{unused}/orders"));
-    settings.database_start_timeout = Duration::from_millis(300);
-    let err = Database::new(&settings).unwrap().wait().await.unwrap_err();
-    assert!(err.to_string().contains("not reachable"), "{err}");
 }

@@ -6,7 +6,8 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::harness::{Answer, Service};
+use crate::harness::Service;
+use test_support::answer::Answer;
 
 #[tokio::test]
 async fn a_new_account_is_answered_in_full() {

@@ -4,11 +4,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use kit::server::Listener;
+use kit::service::App;
 use kit::settings::{DatabaseSettings, HttpSettings};
 use kit::{Database, Metrics, Wake};
-use payments::App;
+use payments::SERVICE;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
+use test_support::answer::Answer;
 use test_support::fixtures;
 use test_support::postgres::TestDatabase;
 use tokio_postgres::types::ToSql;
@@ -29,53 +31,12 @@ pub(crate) struct Service {
     _test_database: TestDatabase,
 }
 
-/// An answer, read to its end.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) text: String,
-}
-
-impl Answer {
-    pub(crate) async fn of(request: RequestBuilder) -> Self {
-        let response = request.timeout(Duration::from_secs(30)).send().await.unwrap();
-        Self {
-            status: response.status(),
-            headers: response.headers().clone(),
-            text: response.text().await.unwrap(),
-        }
-    }
-
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|err| panic!("{err}: {self:?}"))
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    /// Asserts that this is a problem of `status` that blames `field`, or none when empty.
-    #[track_caller]
-    pub(crate) fn assert_problem(&self, status: u16, field: &str) {
-        assert_eq!(self.status.as_u16(), status, "{self:?}");
-        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
-        let problem = self.json();
-        for member in ["type", "title", "detail"] {
-            assert!(problem[member].is_string(), "{member} of {problem}");
-        }
-        assert_eq!(problem["status"], status, "{problem}");
-        let blamed = &problem["errors"][0]["field"];
-        assert_eq!(blamed.as_str().unwrap_or_default(), field, "{problem}");
-    }
-}
-
 impl Service {
     pub(crate) async fn start(name: &str) -> Self {
         let test_database = fixtures::postgres().await.database(name).await.unwrap();
         let database = Database::new(&DatabaseSettings::for_url(test_database.url())).unwrap();
         database.wait().await.unwrap();
-        database.migrate(&payments::migrations()).await.unwrap();
+        database.migrate(&(SERVICE.migrations)()).await.unwrap();
         let app = App {
             database: database.clone(),
             wake: Wake::disabled(),
@@ -87,8 +48,8 @@ impl Service {
             },
         };
         let stop = CancellationToken::new();
-        let api = serve("api", app.api(), &stop).await;
-        let inbox = serve("inbox", app.inbox(), &stop).await;
+        let api = serve("api", SERVICE.api(&app), &stop).await;
+        let inbox = serve("inbox", SERVICE.inbox(&app), &stop).await;
         Self {
             database,
             api,

@@ -8,9 +8,9 @@ use rdkafka::{
     message::{Header, Headers as _, OwnedHeaders, OwnedMessage},
     producer::{FutureProducer, FutureRecord},
 };
-use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use reqwest::Method;
 use test_support::{
+    answer::Answer,
     kafka::Server,
     shop::{Shop, ShopOptions},
     wait,
@@ -29,33 +29,6 @@ pub(crate) struct TestShop {
     pub(crate) shop: Shop,
     pub(crate) prefix: String,
     http: reqwest::Client,
-}
-
-/// What the shop answered.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) text: String,
-}
-
-impl Answer {
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
-    }
-
-    /// A problem document, with the field it names.
-    #[track_caller]
-    pub(crate) fn assert_problem(&self, status: u16, field: &str) {
-        assert_eq!(self.status.as_u16(), status, "{self:?}");
-        assert_eq!(self.headers["content-type"], "application/problem+json", "{self:?}");
-        let problem = self.json();
-        assert_eq!(problem["status"], status, "{self:?}");
-        let named = problem["errors"]
-            .as_array()
-            .is_some_and(|errors| errors.iter().any(|error| error["field"] == field));
-        assert!(field.is_empty() || named, "no word of {field}: {self:?}");
-    }
 }
 
 impl TestShop {
@@ -88,9 +61,7 @@ impl TestShop {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        let response = request.send().await.unwrap();
-        let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.unwrap() }
+        Answer::of(request).await
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -212,9 +183,7 @@ impl TestShop {
 
     pub(crate) async fn admin(&self, program: &str, path: &str) -> Answer {
         let url = format!("{}{path}", self.shop.admin_url(program).unwrap());
-        let response = self.http.get(url).send().await.unwrap();
-        let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.unwrap() }
+        Answer::of(self.http.get(url)).await
     }
 }
 

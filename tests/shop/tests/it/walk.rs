@@ -128,7 +128,7 @@ async fn bad_input_through_the_gateway_is_a_problem_that_names_the_field() {
         (Method::POST, "/users", r#"{"user_id":-1}"#, 400, "user_id"),
         (Method::POST, "/users", r#"{"user_id":2,"balance":-0.0001}"#, 400, "balance"),
         (Method::POST, "/users", r#"{"user_id":1}"#, 409, ""),
-        (Method::PATCH, "/users/1", r#"{"balance_change":-11}"#, 400, ""),
+        (Method::PATCH, "/users/1", r#"{"balance_change":-11}"#, 400, "balance_change"),
         (Method::PATCH, "/users/1", r#"{"balance_change":0.00001}"#, 400, "balance_change"),
         (Method::GET, "/nothing", "", 404, ""),
     ];
