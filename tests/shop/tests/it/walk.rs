@@ -105,7 +105,7 @@ async fn bad_input_through_the_gateway_is_a_problem_that_names_the_field() {
     shop.open_account(1, "10").await;
     let too_long = format!(r#"{{"user_id":1,"amount":1,"description":"{}"}}"#, "x".repeat(70_000));
     let cases = [
-        (Method::POST, "/orders", r#"{"user_id":1,"amount":"#, 400, ""),
+        (Method::POST, "/orders", r#"{"user_id":1,"amount":"#, 400, "amount"),
         (Method::POST, "/orders", r#"{"user_id":"one","amount":1}"#, 400, "user_id"),
         (Method::POST, "/orders", r#"{"user_id":1,"amount":"ten"}"#, 400, "amount"),
         (Method::POST, "/orders", r#"{"user_id":1,"amount":-1}"#, 400, "amount"),
