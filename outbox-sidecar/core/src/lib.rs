@@ -9,7 +9,9 @@
 //! - [`delivery`]: in which order inbox messages go to the application.
 //! - [`event`]: what the application receives (CloudEvents) and answers.
 //! - [`failure`] and [`backoff`]: what is retried, and how patiently.
-//! - [`config`]: the one configuration schema.
+//! - [`config`]: the one configuration schema, of the file and of the `Relay`
+//!   resource.
+//! - [`status`]: what a sidecar tells of itself.
 //!
 //! Nothing here links PostgreSQL, Kafka or Kubernetes.
 
@@ -22,4 +24,5 @@ pub mod failure;
 pub mod route;
 pub mod snapshot;
 pub mod sql_name;
+pub mod status;
 pub mod window;

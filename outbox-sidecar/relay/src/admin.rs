@@ -1,6 +1,9 @@
 //! The admin port: health, metrics, status, and the wake-up poke.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     Json, Router,
@@ -9,13 +12,11 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use outbox_sidecar_core::status::Report;
 use tokio::{net::TcpListener, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    metrics::Metrics,
-    status::{Report, Status},
-};
+use crate::{metrics::Metrics, status::Status};
 
 /// What the endpoints show and poke.
 #[derive(Clone)]
@@ -24,8 +25,26 @@ pub struct Admin {
     pub metrics: Metrics,
     /// The state.
     pub status: Status,
-    /// One for each outbox.
-    pub wakes: Arc<[Arc<Notify>]>,
+    /// The outboxes.
+    pub wakes: Wakes,
+}
+
+/// Pokes every outbox there is at the time; clones share it.
+#[derive(Clone, Default)]
+pub struct Wakes(Arc<Mutex<Vec<Arc<Notify>>>>);
+
+impl Wakes {
+    /// Pokes these from now on.
+    pub fn replace(&self, wakes: Vec<Arc<Notify>>) {
+        // A list left by a panicking thread is still good.
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = wakes;
+    }
+
+    fn notify(&self) {
+        for wake in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            wake.notify_one();
+        }
+    }
 }
 
 /// Binds the admin port.
@@ -72,8 +91,6 @@ async fn status(State(admin): State<Admin>) -> Json<Report> {
 }
 
 async fn wake(State(admin): State<Admin>) -> StatusCode {
-    for wake in admin.wakes.iter() {
-        wake.notify_one();
-    }
+    admin.wakes.notify();
     StatusCode::NO_CONTENT
 }

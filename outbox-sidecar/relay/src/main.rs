@@ -5,6 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use outbox_sidecar::{
     check,
+    config_file::{ConfigFile, Version},
     error::Error,
     sidecar,
     telemetry::{self, LogFormat},
@@ -27,7 +28,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run until SIGTERM or SIGINT.
+    /// Run until SIGTERM or SIGINT; a change of the configuration is followed.
     Run {
         /// The configuration file (YAML).
         #[arg(long, env = "OUTBOX_SIDECAR_CONFIG")]
@@ -68,10 +69,10 @@ fn main() -> ExitCode {
                 );
                 return ExitCode::from(BAD_CONFIGURATION);
             }
-            match check::read(&config) {
-                Ok(config) => exit_code(run(config)),
+            match ConfigFile::open(config) {
+                Ok((file, version)) => exit_code(run(file, version)),
                 Err(error) => {
-                    eprintln!("error: {error:#}");
+                    eprintln!("error: {error}");
                     ExitCode::from(BAD_CONFIGURATION)
                 }
             }
@@ -87,7 +88,7 @@ fn main() -> ExitCode {
                 ExitCode::SUCCESS
             }
             Err(error) => {
-                eprintln!("error: {error:#}");
+                eprintln!("error: {error}");
                 ExitCode::from(BAD_CONFIGURATION)
             }
         },
@@ -113,7 +114,7 @@ fn exit_code(result: anyhow::Result<()>) -> ExitCode {
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
-async fn run(config: outbox_sidecar_core::config::Config) -> anyhow::Result<()> {
+async fn run(file: ConfigFile, version: Version) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -125,5 +126,5 @@ async fn run(config: outbox_sidecar_core::config::Config) -> anyhow::Result<()> 
         }
         signals.cancel();
     });
-    sidecar::run(config, stop).await
+    sidecar::run(file, version, stop).await
 }

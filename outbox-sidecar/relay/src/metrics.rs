@@ -1,5 +1,7 @@
 //! Prometheus metrics. Names and labels are listed in `docs/metrics.md`.
 
+mod reload;
+
 use std::{sync::Arc, time::Duration};
 
 use outbox_sidecar_core::failure::Class;
@@ -21,6 +23,9 @@ pub struct Metrics {
 
 struct Families {
     errors: IntCounterVec,
+    reload_failures: IntCounter,
+    reload_successful: IntGauge,
+    reload_success_time: Gauge,
     outbox_published: IntCounterVec,
     outbox_dead: IntCounterVec,
     outbox_latency: HistogramVec,
@@ -89,6 +94,27 @@ impl Metrics {
                 "outbox_sidecar_errors_total",
                 "Errors that made a component start anew.",
                 &["component", "class"],
+            )?,
+            reload_failures: registered(
+                &registry,
+                IntCounter::new(
+                    "outbox_sidecar_config_reload_failures_total",
+                    "Changes of the configuration that could not be used.",
+                )?,
+            )?,
+            reload_successful: registered(
+                &registry,
+                IntGauge::new(
+                    "outbox_sidecar_config_last_reload_successful",
+                    "1 if the configuration in use is what the file holds, 0 if that cannot be used.",
+                )?,
+            )?,
+            reload_success_time: registered(
+                &registry,
+                Gauge::new(
+                    "outbox_sidecar_config_last_reload_success_timestamp_seconds",
+                    "When the file was last found usable, at the start or after a change, in Unix time.",
+                )?,
             )?,
             outbox_published: counter(
                 "outbox_sidecar_outbox_published_total",

@@ -1,8 +1,11 @@
 //! Reading secrets from where the configuration says they are.
 
-use std::{env, fmt, fs, io, path::PathBuf};
+use std::{
+    env, fmt, fs, io,
+    path::{Path, PathBuf},
+};
 
-use outbox_sidecar_core::config::SecretRef;
+use outbox_sidecar_core::config::{FileRef, SecretRef};
 
 /// A secret's value. Its `Debug` form hides it.
 #[derive(Clone)]
@@ -14,6 +17,11 @@ pub enum UnreadableSecret {
     /// The variable is not set, or not text.
     #[error("the environment variable {0}, which the configuration names, is not set")]
     Env(String),
+    /// It is in an object of a cluster, which only the operator can mount.
+    #[error(
+        "a key of a Secret or ConfigMap can be read only in a cluster, where the operator mounts it"
+    )]
+    InCluster,
     /// The file cannot be read.
     #[error("cannot read the secret file {}: {source}", path.display())]
     File {
@@ -38,12 +46,24 @@ impl Secret {
                 Ok(text) => Ok(Self(text.strip_suffix('\n').unwrap_or(&text).to_owned())),
                 Err(source) => Err(UnreadableSecret::File { path: path.clone(), source }),
             },
+            SecretRef::Secret(_) | SecretRef::ConfigMap(_) => Err(UnreadableSecret::InCluster),
         }
     }
 
     /// The value itself, for the one who needs it.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+}
+
+/// The path of a file such as a certificate.
+///
+/// # Errors
+/// It is not in a file.
+pub fn path(reference: &FileRef) -> Result<&Path, UnreadableSecret> {
+    match reference {
+        FileRef::File(path) => Ok(path),
+        FileRef::Secret(_) | FileRef::ConfigMap(_) => Err(UnreadableSecret::InCluster),
     }
 }
 

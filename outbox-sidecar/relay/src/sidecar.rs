@@ -1,231 +1,141 @@
-//! All parts of a sidecar, started, kept going and stopped.
-
-use std::{future::Future, sync::Arc, time::Duration};
+//! A whole sidecar: its admin port, and its parts, which are started anew when
+//! the configuration changes.
 
 use anyhow::Context as _;
-use deadpool_postgres::Pool;
-use outbox_sidecar_core::{backoff::Backoff, config::Config};
-use tokio::{
-    sync::Notify,
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use outbox_sidecar_core::config::Config;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::{
-    admin::{self, Admin},
-    database,
-    error::{Error, chain},
-    inbox::{ingest::InboxRelay, retention::purge_inbox},
-    kafka::topics::TopicMaker,
+    admin::{self, Admin, Wakes},
+    config_file::{ConfigFile, Version},
     metrics::Metrics,
-    outbox::{relay::OutboxRelay, retention::purge_outbox},
+    parts::Parts,
     status::Status,
 };
 
-/// Waits between attempts of a part that failed.
-const RESTART: Backoff =
-    Backoff { initial: Duration::from_millis(100), maximum: Duration::from_secs(5) };
-
-/// A part that ran this long had recovered from what was wrong before.
-const HEALTHY_AFTER: Duration = Duration::from_secs(10);
-
-/// How often rows past their retention are looked for.
-const PURGE_INTERVAL: Duration = Duration::from_secs(60);
-
-/// No part takes longer than this to stop.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
-
 /// Runs a sidecar until told to stop; then finishes what is under way.
 ///
-/// Nothing outside need be there yet: what is missing is waited for, named in
-/// the log and in `/status`.
+/// A change of the configuration that can be used stops the parts in the same
+/// way and starts them anew; one that cannot changes nothing, and is told in the
+/// log, in `/status` and in the metrics. The admin port serves throughout.
 ///
 /// # Errors
-/// The configuration is not usable, or the admin port is taken.
-pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
+/// The first configuration is not usable, or the admin port is taken.
+pub async fn run(
+    mut file: ConfigFile,
+    first: Version,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
     let metrics = Metrics::new().context("cannot set up metrics")?;
-    let status = Status::default();
-    let pool = database::pool(&config.database)?;
-    let topics = Arc::new(TopicMaker::new(&config.kafka, config.topics.clone())?);
-    let http = reqwest::Client::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .pool_idle_timeout(Duration::from_secs(60))
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .context("cannot set up the HTTP client")?;
+    let (status, wakes) = (Status::default(), Wakes::default());
+    let mut sidecar = Sidecar { metrics, status, wakes, stop, running: first };
+    let parts = sidecar.parts(&sidecar.running.config)?;
 
-    let wakes: Vec<Arc<Notify>> = config.outboxes.iter().map(|_| Arc::default()).collect();
-    let listener = admin::bind(config.admin.listen).await?;
+    let listener = admin::bind(sidecar.running.config.admin.listen).await?;
     let address = listener.local_addr().context("cannot read the admin port's address")?;
-    tracing::info!(
-        %address, outboxes = config.outboxes.len(), inboxes = config.inboxes.len(), "the sidecar serves its admin port"
-    );
-    let served =
-        Admin { metrics: metrics.clone(), status: status.clone(), wakes: wakes.clone().into() };
+    tracing::info!(%address, "the sidecar serves its admin port");
+    let served = Admin {
+        metrics: sidecar.metrics.clone(),
+        status: sidecar.status.clone(),
+        wakes: sidecar.wakes.clone(),
+    };
     // The admin port outlives the parts, so that their end can be watched.
     let admin_stop = CancellationToken::new();
     let admin = tokio::spawn(admin::serve(listener, served, admin_stop.clone()));
 
-    let prepared = keep_going(
-        "schema",
-        &stop,
-        &metrics,
-        |what| status.waiting(Some(what)),
-        || database::prepare(&pool),
-    );
-    prepared.await;
-    status.waiting(None);
-
-    let mut parts = JoinSet::new();
-    for (outbox, wake) in config.outboxes.iter().zip(&wakes) {
-        let relay = OutboxRelay {
-            config: outbox.clone(),
-            kafka: config.kafka.clone(),
-            pool: pool.clone(),
-            topics: Arc::clone(&topics),
-            wake: Arc::clone(wake),
-            metrics: metrics.outbox(&outbox.name),
-            status: status.outbox(&outbox.name),
-        };
-        let (stop, metrics) = (stop.clone(), metrics.clone());
-        parts.spawn(async move {
-            let component = format!("outbox/{}", relay.config.name);
-            let waiting = |what: String| relay.status.waiting(&what);
-            keep_going(&component, &stop, &metrics, waiting, || relay.run(&stop)).await;
-        });
-    }
-    for inbox in &config.inboxes {
-        let wakes = wakes.clone();
-        let relay = InboxRelay {
-            config: inbox.clone(),
-            kafka: config.kafka.clone(),
-            pool: pool.clone(),
-            topics: Arc::clone(&topics),
-            http: http.clone(),
-            // What an application applies, it mostly answers through its outbox.
-            applied: Arc::new(move || wakes.iter().for_each(|wake| wake.notify_one())),
-            metrics: metrics.inbox(&inbox.name),
-            status: status.inbox(&inbox.name),
-        };
-        let (stop, metrics) = (stop.clone(), metrics.clone());
-        parts.spawn(async move {
-            let component = format!("inbox/{}", relay.config.name);
-            let waiting = |what: String| {
-                relay.status.waiting(&what);
-            };
-            keep_going(&component, &stop, &metrics, waiting, || relay.run(&stop)).await;
-        });
-    }
-    parts.spawn(purge(pool.clone(), config.clone(), metrics.clone(), stop.clone()));
-
-    // Parts end only when told to; one that panicked would leave its work undone
-    // behind a healthy face, so the process ends and is started anew.
-    let panicked = tokio::select! {
-        () = stop.cancelled() => None,
-        Some(Err(panic)) = parts.join_next() => Some(panic),
-    };
-    if let Some(panic) = panicked {
-        return Err(anyhow::Error::new(panic).context("a part of the sidecar has failed"));
+    let mut running = sidecar.start(parts);
+    while !sidecar.stop.is_cancelled() {
+        tokio::select! {
+            biased;
+            () = sidecar.stop.cancelled() => {}
+            ended = &mut running.parts => return ended.context("the parts ended unexpectedly")?,
+            change = file.changed() => match change {
+                Err(problem) => sidecar.refuse(&problem.into()),
+                Ok(version) => match sidecar.accept(version) {
+                    Err(problem) => sidecar.refuse(&problem),
+                    Ok(None) => {}
+                    Ok(Some(parts)) => {
+                        running.stop().await?;
+                        running = sidecar.start(parts);
+                    }
+                },
+            },
+        }
     }
     tracing::info!("stopping: finishing what is under way");
-    if timeout(SHUTDOWN_TIMEOUT, async { while parts.join_next().await.is_some() {} })
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            "stopping took too long; what was under way is done again at the next start"
-        );
-    }
+    running.stop().await?;
     admin_stop.cancel();
     admin.await.context("the admin port ended unexpectedly")?.context("the admin port failed")?;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Runs a part until it ends well or a stop is asked for, waiting a little
-/// longer after each failure.
-async fn keep_going<F: Future<Output = Result<(), Error>>>(
-    component: &str,
-    stop: &CancellationToken,
-    metrics: &Metrics,
-    waiting: impl Fn(String),
-    run: impl Fn() -> F,
-) {
-    let mut failures = 0_u32;
-    let mut last_problem = String::new();
-    loop {
-        let started = tokio::time::Instant::now();
-        let outcome = tokio::select! {
-            outcome = run() => outcome,
-            // A part that heeds the stop itself gets time to; this ends one that cannot.
-            () = async { stop.cancelled().await; sleep(SHUTDOWN_TIMEOUT).await } => return,
-        };
-        let error = match outcome {
-            Ok(()) => return,
-            Err(_) if stop.is_cancelled() => return,
-            Err(error) => error,
-        };
-        if started.elapsed() > HEALTHY_AFTER {
-            failures = 0;
-            last_problem.clear();
-        }
-        failures = failures.saturating_add(1);
-        let problem = chain(&error);
-        metrics.error(component, error.class());
-        // The same problem again and again is one line, not a thousand.
-        if problem == last_problem {
-            tracing::debug!(component, class = %error.class(), error = problem, failures, "still failing; trying again");
-        } else {
-            tracing::warn!(component, class = %error.class(), error = problem, "failed; trying again until it works");
-        }
-        waiting(problem.clone());
-        last_problem = problem;
-        let wait = RESTART.delay(failures, Uuid::new_v4().as_u64_pair().0);
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = sleep(wait) => {}
-        }
+struct Sidecar {
+    metrics: Metrics,
+    status: Status,
+    wakes: Wakes,
+    stop: CancellationToken,
+    /// What the parts run with.
+    running: Version,
+}
+
+/// Parts that run.
+struct Running {
+    parts: JoinHandle<anyhow::Result<()>>,
+    stop: CancellationToken,
+}
+
+impl Running {
+    async fn stop(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.parts.await.context("the parts ended unexpectedly")?
     }
 }
 
-/// Deletes rows past their retention, little by little.
-async fn purge(pool: Pool, config: Config, metrics: Metrics, stop: CancellationToken) {
-    let pass = async {
-        loop {
-            sleep(PURGE_INTERVAL).await;
-            for outbox in &config.outboxes {
-                while let Ok((rows, more)) =
-                    purge_outbox(&pool, outbox).await.inspect_err(log_purge)
-                {
-                    metrics.outbox(&outbox.name).purged(rows);
-                    if !more {
-                        break;
-                    }
-                }
-            }
-            for inbox in &config.inboxes {
-                while let Ok((rows, more)) = purge_inbox(&pool, inbox).await.inspect_err(log_purge)
-                {
-                    metrics.inbox(&inbox.name).purged(rows);
-                    if !more {
-                        break;
-                    }
-                }
-            }
-        }
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = pass => {}
+impl Sidecar {
+    fn parts(&self, config: &Config) -> anyhow::Result<Parts> {
+        Parts::new(config, &self.metrics, &self.status)
     }
-}
 
-fn log_purge(error: &Error) {
-    tracing::warn!(
-        error = chain(error),
-        "could not delete rows past their retention; trying again in a minute"
-    );
+    /// Starts the parts of the running version.
+    fn start(&self, parts: Parts) -> Running {
+        let config = &self.running.config;
+        self.metrics.reconfigured(config);
+        self.status.reconfigured(config);
+        self.wakes.replace(parts.wakes());
+        let (outboxes, inboxes) = (config.outboxes.len(), config.inboxes.len());
+        tracing::info!(config = config.fingerprint(), outboxes, inboxes, "starting the parts");
+        let stop = self.stop.child_token();
+        Running { parts: tokio::spawn(parts.run(stop.clone())), stop }
+    }
+
+    /// Makes the parts of a changed configuration; none if it is the running one again.
+    fn accept(&mut self, version: Version) -> anyhow::Result<Option<Parts>> {
+        if version == self.running {
+            self.metrics.reload_succeeded();
+            self.status.reload_problem(None);
+            tracing::info!("the configuration file has changed, but not what it says");
+            return Ok(None);
+        }
+        let (now, new) = (self.running.config.admin.listen, version.config.admin.listen);
+        anyhow::ensure!(
+            now == new,
+            "admin.listen: cannot change from {now} to {new} while the sidecar runs; restart it"
+        );
+        let parts = self.parts(&version.config)?;
+        tracing::info!("the configuration has changed; starting anew with it");
+        self.running = version;
+        Ok(Some(parts))
+    }
+
+    fn refuse(&self, problem: &anyhow::Error) {
+        let problem = format!("{problem:#}");
+        tracing::error!(
+            error = problem,
+            "the changed configuration cannot be used; going on with the old one"
+        );
+        self.metrics.reload_failed();
+        self.status.reload_problem(Some(problem));
+    }
 }

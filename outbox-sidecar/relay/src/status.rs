@@ -1,83 +1,43 @@
 //! What the sidecar is doing, for `GET /status`.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use outbox_sidecar_core::window::Cursor;
-use serde::Serialize;
+use outbox_sidecar_core::{
+    config::Config,
+    status::{CursorReport, InboxReport, OutboxReport, Report},
+    window::Cursor,
+};
 
 /// The state of every component; clones share it.
 #[derive(Clone, Default)]
 pub struct Status(Arc<Mutex<Report>>);
 
-/// What `GET /status` answers.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Report {
-    /// What the whole sidecar waits for before anything can start.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub waiting_for: Option<String>,
-    /// By name.
-    pub outboxes: BTreeMap<String, OutboxReport>,
-    /// By name.
-    pub inboxes: BTreeMap<String, InboxReport>,
-}
-
-/// One outbox.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OutboxReport {
-    /// What keeps it from publishing, if anything does.
-    pub waiting_for: Option<String>,
-    /// Buckets this relay publishes.
-    pub leased_buckets: usize,
-    /// Rows published since this process started.
-    pub published: u64,
-    /// When the table was last read to its end.
-    pub last_pass_at: Option<Timestamp>,
-    /// Rows waiting, as last counted.
-    pub pending_rows: i64,
-    /// The age of the oldest of them, in seconds.
-    pub oldest_pending_age_seconds: f64,
-    /// How far the buckets are.
-    pub cursors: Vec<CursorReport>,
-}
-
-/// Buckets at the same cursor.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CursorReport {
-    /// Which ones.
-    pub buckets: Vec<i32>,
-    /// The snapshot up to which everything is published.
-    pub published: String,
-    /// The last position published of a window under way.
-    pub window_after: Option<i64>,
-}
-
-/// One inbox.
-#[derive(Clone, Debug, Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct InboxReport {
-    /// What keeps it from consuming or delivering, if anything does.
-    pub waiting_for: Option<String>,
-    /// Partitions this sidecar owns.
-    pub owned_partitions: usize,
-    /// Messages in memory.
-    pub queued: usize,
-    /// Those the application is being given.
-    pub in_flight: usize,
-    /// Keys waiting to be tried again.
-    pub parked_keys: usize,
-}
-
 impl Status {
     /// A copy of the present state.
     pub fn report(&self) -> Report {
         self.lock().clone()
+    }
+
+    /// The sidecar runs with this configuration from now on.
+    pub fn reconfigured(&self, config: &Config) {
+        let mut report = self.lock();
+        let before = std::mem::take(&mut report.outboxes);
+        for outbox in &config.outboxes {
+            // Counted since the process started, and so beyond a configuration.
+            let published = before.get(&outbox.name).map_or(0, |before| before.published);
+            let outbox_report = OutboxReport { published, ..OutboxReport::default() };
+            report.outboxes.insert(outbox.name.clone(), outbox_report);
+        }
+        let inboxes = config.inboxes.iter();
+        report.inboxes = inboxes.map(|i| (i.name.clone(), InboxReport::default())).collect();
+        report.config = config.fingerprint();
+        report.reload_problem = None;
+    }
+
+    /// Why what the file holds now is not what the sidecar runs with.
+    pub fn reload_problem(&self, problem: Option<String>) {
+        self.lock().reload_problem = problem;
     }
 
     /// What the whole sidecar waits for.

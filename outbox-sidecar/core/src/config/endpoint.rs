@@ -1,63 +1,16 @@
 //! Where the database and the brokers are, and how to speak to them.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::collections::BTreeMap;
 
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{self, MapAccess, Visitor},
-};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
-use super::InvalidConfig;
-
-/// Where a secret is to be found. The file never holds the secret itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum SecretRef {
-    /// The name of an environment variable.
-    Env(String),
-    /// A file; one trailing line break is dropped.
-    File(PathBuf),
-}
-
-impl<'de> Deserialize<'de> for SecretRef {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SecretRefVisitor)
-    }
-}
-
-/// Written by hand so that a secret put into the file is not printed back.
-struct SecretRefVisitor;
-
-impl<'de> Visitor<'de> for SecretRefVisitor {
-    type Value = SecretRef;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("{ env: NAME } or { file: PATH }")
-    }
-
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
-        Err(E::custom("a secret may not stand here itself; write { env: NAME } or { file: PATH }"))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let Some(field) = map.next_key::<String>()? else {
-            return Err(de::Error::invalid_length(0, &self));
-        };
-        let secret = match field.as_str() {
-            "env" => SecretRef::Env(map.next_value()?),
-            "file" => SecretRef::File(map.next_value()?),
-            other => return Err(de::Error::unknown_field(other, &["env", "file"])),
-        };
-        match map.next_key::<String>()? {
-            None => Ok(secret),
-            Some(_) => Err(de::Error::custom("give either env or file, not both")),
-        }
-    }
-}
+use super::{FileRef, InvalidConfig, SecretRef};
 
 /// The PostgreSQL database.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = super::schema::structural)]
 pub struct Database {
     /// The connection URL, `postgresql://user:password@host:port/database`;
     /// `sslmode=require` in it enforces TLS, whose certificate is then verified.
@@ -65,23 +18,28 @@ pub struct Database {
     /// Certificates to trust in PEM form; absent: the system's. Naming them
     /// enforces TLS unless the URL says `sslmode=disable`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ca_file: Option<PathBuf>,
+    #[schemars(with = "FileRef")]
+    pub ca: Option<FileRef>,
 }
 
 /// The Kafka cluster.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = super::schema::structural)]
 pub struct Kafka {
     /// `host:port` of some brokers, at least one.
+    #[schemars(length(min = 1), inner(regex(pattern = "^[^,/]+:[0-9]{1,5}$")))]
     pub bootstrap_servers: Vec<String>,
     /// How the sidecar names itself to the brokers. Default: `outbox-sidecar`.
     #[serde(default = "default_client_id")]
     pub client_id: String,
     /// TLS to the brokers; absent: none. `tls: {}` uses the system's certificates.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Tls")]
     pub tls: Option<Tls>,
     /// Authentication; absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Sasl")]
     pub sasl: Option<Sasl>,
     /// Further librdkafka settings. One that a typed setting or a guarantee
     /// depends on is an error.
@@ -90,23 +48,28 @@ pub struct Kafka {
 }
 
 /// TLS to the brokers. The server's certificate and name are always verified.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(transform = super::schema::structural)]
 pub struct Tls {
     /// Certificates to trust in PEM form; absent: the system's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ca_file: Option<PathBuf>,
+    #[schemars(with = "FileRef")]
+    pub ca: Option<FileRef>,
     /// The client's certificate in PEM form, for mutual TLS.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub certificate_file: Option<PathBuf>,
+    #[schemars(with = "FileRef")]
+    pub certificate: Option<FileRef>,
     /// The client's private key in PEM form.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub key_file: Option<PathBuf>,
+    #[schemars(with = "FileRef")]
+    pub key: Option<FileRef>,
 }
 
 /// SASL authentication.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = super::schema::structural)]
 pub struct Sasl {
     /// The mechanism.
     pub mechanism: SaslMechanism,
@@ -117,7 +80,8 @@ pub struct Sasl {
 }
 
 /// How a user proves who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(transform = super::schema::values)]
 pub enum SaslMechanism {
     /// The password itself; only together with TLS on an untrusted network.
     #[serde(rename = "PLAIN")]
@@ -148,9 +112,9 @@ const RESERVED_PROPERTIES: [(&str, &str); 25] = [
     ("metadata.broker.list", "use kafka.bootstrapServers"),
     ("client.id", "use kafka.clientId"),
     ("security.protocol", "use kafka.tls and kafka.sasl"),
-    ("ssl.ca.location", "use kafka.tls.caFile"),
-    ("ssl.certificate.location", "use kafka.tls.certificateFile"),
-    ("ssl.key.location", "use kafka.tls.keyFile"),
+    ("ssl.ca.location", "use kafka.tls.ca"),
+    ("ssl.certificate.location", "use kafka.tls.certificate"),
+    ("ssl.key.location", "use kafka.tls.key"),
     ("enable.ssl.certificate.verification", "certificates are always verified"),
     ("ssl.endpoint.identification.algorithm", "host names are always verified"),
     ("sasl.mechanism", "use kafka.sasl.mechanism"),
@@ -193,11 +157,11 @@ impl Kafka {
             }
         }
         if let Some(tls) = &self.tls
-            && tls.certificate_file.is_some() != tls.key_file.is_some()
+            && tls.certificate.is_some() != tls.key.is_some()
         {
             return Err(InvalidConfig::at_path(
                 "kafka.tls".into(),
-                "certificateFile and keyFile go together",
+                "certificate and key go together",
             ));
         }
         for (name, instead) in RESERVED_PROPERTIES {

@@ -1,21 +1,29 @@
 //! An inbox: a table that Kafka's messages go into, and on to the application.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{InvalidConfig, Period};
 use crate::{backoff::Backoff, delivery::RetryPolicy, route::topic_problem, sql_name::TableName};
 
 /// A table that Kafka's messages go into, and on to the application.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = super::schema::structural)]
 pub struct Inbox {
     /// Names it in metrics and logs.
+    #[schemars(regex(pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"))]
     pub name: String,
     /// The table, `table` or `schema.table`.
     pub table: TableName,
     /// The topics consumed, at least one.
+    #[schemars(
+        length(min = 1),
+        inner(length(min = 1, max = 249), regex(pattern = "^[a-zA-Z0-9._-]+$"))
+    )]
     pub topics: Vec<String>,
     /// The Kafka consumer group; replicas of one service share it.
+    #[schemars(length(min = 1, max = 255))]
     pub consumer_group: String,
     /// Where messages go.
     pub deliver: Deliver,
@@ -26,16 +34,20 @@ pub struct Inbox {
 }
 
 /// The application's end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = super::schema::structural)]
 pub struct Deliver {
     /// The application's endpoint, `http://host:port/path`.
+    #[schemars(regex(pattern = "^https?://.+"))]
     pub url: String,
     /// Messages per request, 1 to 1000. Default: 100.
     #[serde(default = "default_batch")]
+    #[schemars(with = "i32", range(min = 1, max = 1000))]
     pub batch: u16,
     /// Requests under way at a time, 1 to 64. Default: 4.
     #[serde(default = "default_concurrency")]
+    #[schemars(with = "i32", range(min = 1, max = 64))]
     pub concurrency: u16,
     /// How long one request may take. Default: `30s`.
     #[serde(default = "default_timeout")]
@@ -49,6 +61,7 @@ pub struct Deliver {
     /// Failures the application reports for a message before it is dead;
     /// absent: never. An outage does not count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "i32", range(min = 1))]
     pub maximum_attempts: Option<u32>,
 }
 

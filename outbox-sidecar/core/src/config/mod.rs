@@ -1,31 +1,41 @@
-//! The one configuration schema, of the sidecar's YAML file.
+//! The one configuration schema, of the sidecar's YAML file and of the `Relay`
+//! resource in a cluster.
 //!
 //! Names are camelCase; an unknown one is an error that names the nearest valid
 //! one. Durations are written like `500ms`, `5s`, `7d`. Secrets never stand in
-//! the file: a [`SecretRef`] says where they are.
+//! the file: a [`SecretRef`] says where they are. What a place means inside and
+//! outside a cluster is in [`cluster`].
 
+pub mod cluster;
 mod endpoint;
 mod inbox;
 mod outbox;
 mod parse;
 mod period;
+mod reference;
+mod schema;
 
 use std::{
     collections::HashSet,
     net::{Ipv4Addr, SocketAddr},
 };
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
-pub use endpoint::{Database, Kafka, Sasl, SaslMechanism, SecretRef, Tls};
+pub use endpoint::{Database, Kafka, Sasl, SaslMechanism, Tls};
 pub use inbox::{Deliver, Inbox};
 pub use outbox::{Chunk, Delivery, Engine, Outbox, OutboxColumns, Poll};
 pub use parse::InvalidConfig;
 pub use period::Period;
+pub use reference::{FileRef, KeyRef, SecretRef};
+pub use schema::schema;
 
 /// Everything a sidecar is told.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = schema::structural)]
 pub struct Config {
     /// The database that holds the outbox and inbox tables.
     pub database: Database,
@@ -39,17 +49,21 @@ pub struct Config {
     pub topics: Topics,
     /// Tables to publish from.
     #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub outboxes: Vec<Outbox>,
     /// Tables to consume into.
     #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub inboxes: Vec<Inbox>,
 }
 
 /// The admin port: `/healthz`, `/readyz`, `/metrics`, `/status`, `POST /wake`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(transform = schema::structural)]
 pub struct Admin {
-    /// Where it listens. Default: `127.0.0.1:9100`.
+    /// Where it listens. Default: `127.0.0.1:9100`. In a cluster only the port counts.
+    #[schemars(with = "String", regex(pattern = "^.+:[0-9]{1,5}$"))]
     pub listen: SocketAddr,
 }
 
@@ -60,15 +74,18 @@ impl Default for Admin {
 }
 
 /// Making topics that do not exist yet. Existing ones are left as they are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(transform = schema::structural)]
 pub struct Topics {
     /// Whether to create them. Default: `true`.
     pub create: bool,
-    /// Partitions of a new topic. Default: 6.
+    /// Partitions of a new topic, 1 to 65535. Default: 6.
+    #[schemars(with = "i32", range(min = 1, max = 65535))]
     pub partitions: u16,
-    /// Replicas of a new topic; absent: the broker's default.
+    /// Replicas of a new topic, 1 to 32767; absent: the broker's default.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "i32", range(min = 1, max = 32767))]
     pub replication_factor: Option<u16>,
 }
 
@@ -97,8 +114,19 @@ impl Config {
         serde_json::to_string_pretty(self)
     }
 
-    /// What the types alone cannot say.
-    fn validate(&self) -> Result<(), InvalidConfig> {
+    /// A short text that is the same for equal configurations and, for all
+    /// practical purposes, different for different ones: 16 hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        // JSON fails for a path that is not UTF-8, which no file can name.
+        let text = self.to_json().unwrap_or_else(|_| format!("{self:?}"));
+        Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Checks what the types alone cannot say; [`parse`](Self::parse) has done so.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with the path of its field.
+    pub fn validate(&self) -> Result<(), InvalidConfig> {
         let wrong = |path: String, problem: &str| Err(InvalidConfig::at_path(path, problem));
         if self.outboxes.is_empty() && self.inboxes.is_empty() {
             return wrong(
@@ -109,6 +137,10 @@ impl Config {
         if self.topics.partitions == 0 {
             return wrong("topics.partitions".into(), "must be at least 1");
         }
+        if self.topics.replication_factor.is_some_and(|factor| !(1..=32_767).contains(&factor)) {
+            return wrong("topics.replicationFactor".into(), "must be between 1 and 32767");
+        }
+        self.validate_references()?;
         self.kafka.validate()?;
         let mut names = HashSet::new();
         for (index, outbox) in self.outboxes.iter().enumerate() {
@@ -144,5 +176,11 @@ impl Config {
     }
 }
 
+#[cfg(test)]
+mod cluster_tests;
+#[cfg(test)]
+mod schema_check;
+#[cfg(test)]
+mod schema_tests;
 #[cfg(test)]
 mod tests;

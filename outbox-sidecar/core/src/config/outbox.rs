@@ -1,5 +1,6 @@
 //! An outbox: a table whose rows go to Kafka.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{InvalidConfig, Period};
@@ -9,11 +10,13 @@ use crate::{
 };
 
 /// A table whose rows go to Kafka.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = super::schema::structural)]
 pub struct Outbox {
     /// Names it in metrics, logs and the cursor table; changing it starts a new
     /// cursor, which publishes the retained rows again.
+    #[schemars(regex(pattern = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"))]
     pub name: String,
     /// The table, `table` or `schema.table`.
     pub table: TableName,
@@ -26,6 +29,7 @@ pub struct Outbox {
     /// Into how many ordered parts the table is divided, 1 to 1024; fixed once
     /// the table has rows. Default: 8.
     #[serde(default = "default_buckets")]
+    #[schemars(with = "i32", range(min = 1, max = 1024))]
     pub buckets: u16,
     /// Where rows go: a topic, or a template over columns such as `{topic}` or
     /// `outbox.{aggregate_type}`.
@@ -48,8 +52,9 @@ pub struct Outbox {
 }
 
 /// How rows are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = super::schema::values)]
 pub enum Engine {
     /// By the difference of two snapshots: no row is ever updated. Needs an
     /// `xid8` column.
@@ -58,8 +63,9 @@ pub enum Engine {
 }
 
 /// What a crash may do to what is already published.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = super::schema::values)]
 pub enum Delivery {
     /// At least once: rows of the last chunk may be published again. Consumers
     /// deduplicate on the `id` header.
@@ -68,8 +74,9 @@ pub enum Delivery {
 }
 
 /// What the columns of the outbox table are called.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(transform = super::schema::structural)]
 pub struct OutboxColumns {
     /// `bigint` identity: the order within a key. Default: `position`.
     pub position: ColumnName,
@@ -112,10 +119,12 @@ impl Default for OutboxColumns {
 }
 
 /// How much is read and awaiting acknowledgement at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(transform = super::schema::structural)]
 pub struct Chunk {
     /// Rows per statement, 1 to 100000. Default: 2000.
+    #[schemars(with = "i32", range(min = 1, max = 100_000))]
     pub rows: u32,
 }
 
@@ -127,8 +136,9 @@ impl Default for Chunk {
 
 /// How often an idle outbox is looked at. The wait doubles from `minimum` to
 /// `maximum` while nothing is found.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(transform = super::schema::structural)]
 pub struct Poll {
     /// Default: `20ms`.
     pub minimum: Period,

@@ -4,11 +4,15 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
+use super::reference::INLINE_SECRET;
+
 /// What is wrong with a configuration.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub struct InvalidConfig {
     place: Place,
     problem: String,
+    /// Whether the text there may be a secret.
+    secret: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +24,13 @@ enum Place {
 
 impl InvalidConfig {
     pub(super) fn at_path(path: String, problem: &str) -> Self {
-        Self { place: Place::Path(path), problem: problem.to_owned() }
+        Self { place: Place::Path(path), problem: problem.to_owned(), secret: false }
+    }
+
+    /// Whether the line may be shown: not if a secret may stand in it, where its
+    /// place should.
+    pub fn may_quote(&self) -> bool {
+        !self.secret
     }
 
     /// Line and column, both from 1, where the problem has a place in the text.
@@ -60,7 +70,10 @@ fn explain(error: &serde_saphyr::Error) -> InvalidConfig {
         Place::Unknown,
         |location| Place::Line { line: location.line(), column: location.column() },
     );
-    InvalidConfig { place, problem }
+    let misnamed =
+        matches!(error, Error::SerdeUnknownField { expected, .. } if expected.contains(&"secret"));
+    let secret = misnamed || problem.starts_with(INLINE_SECRET);
+    InvalidConfig { place, problem, secret }
 }
 
 /// Messages of the parser end in their location, which stands in front here.
@@ -79,7 +92,10 @@ fn unknown(what: &str, name: &str, expected: &[&str]) -> String {
                 candidate,
             )
         })
-        .filter(|(distance, candidate)| *distance <= candidate.len().div_ceil(2))
+        .filter(|(distance, candidate)| {
+            // `caFile` for `ca`: far away by letters, near by meaning.
+            *distance <= candidate.len().div_ceil(2) || name.starts_with(**candidate)
+        })
         .min();
     match nearest {
         Some((_, candidate)) => format!("unknown {what} `{name}`; did you mean `{candidate}`?"),

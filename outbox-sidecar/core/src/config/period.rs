@@ -39,8 +39,43 @@ impl FromStr for Period {
 
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_duration(self.0).fmt(f)
+        const UNITS: [(u128, &str); 7] = [
+            (86_400_000_000_000, "d"),
+            (3_600_000_000_000, "h"),
+            (60_000_000_000, "m"),
+            (1_000_000_000, "s"),
+            (1_000_000, "ms"),
+            (1_000, "us"),
+            (1, "ns"),
+        ];
+        let mut rest = self.0.as_nanos();
+        if rest == 0 {
+            return f.write_str("0s");
+        }
+        let mut separator = "";
+        for (nanoseconds, unit) in UNITS {
+            let count = rest / nanoseconds;
+            rest %= nanoseconds;
+            if count > 0 {
+                write!(f, "{separator}{count}{unit}")?;
+                separator = " ";
+            }
+        }
+        Ok(())
     }
 }
 
 serde_as_text!(Period);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_period_is_written_as_a_person_would_and_read_back() {
+        for text in ["0s", "250ms", "5s", "1m 30s", "7d", "400d 1h", "1us 1ns"] {
+            assert_eq!(text.parse::<Period>().unwrap().to_string(), text);
+        }
+        assert_eq!("2weeks 24hours".parse::<Period>().unwrap().to_string(), "15d");
+    }
+}

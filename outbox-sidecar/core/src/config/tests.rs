@@ -102,9 +102,51 @@ fn what_fields_alone_cannot_say_is_checked_too() {
 }
 
 #[test]
-fn a_secret_in_the_file_itself_is_refused() {
-    let message =
-        error(&MINIMAL.replace("{ env: DATABASE_URL }", "postgresql://user:secret@host/db"));
-    assert!(!message.contains("user:secret"), "{message}");
-    assert!(message.contains("write { env: NAME } or { file: PATH }"), "{message}");
+fn a_secret_in_the_file_itself_is_refused_and_not_repeated() {
+    let inline =
+        "a secret may not stand here itself; write { env: NAME } or { file: PATH }, or in a Relay";
+    for (value, problem) in [
+        ("postgresql://user:hunter2@host/db", inline),
+        ("hunter2", inline),
+        ("73571113", inline),
+        ("[hunter2]", inline),
+        ("{ postgresql://hunter2@host: }", inline),
+        ("{ password: hunter2 }", "unknown field `password`"),
+        (
+            "{ secret: hunter2 }",
+            "a secret may not stand here itself; write { name: NAME, key: KEY }",
+        ),
+        ("{ env: postgresql://user:hunter2@host/db }", "use the name of an environment variable"),
+    ] {
+        let error = Config::parse(&MINIMAL.replace("{ env: DATABASE_URL }", value)).unwrap_err();
+        let message = error.to_string();
+        assert!(message.contains(problem), "{value}: {message}");
+        assert!(!message.contains("hunter2") && !message.contains("73571113"), "{message}");
+        assert!(!error.may_quote() || error.line_and_column().is_none(), "{value}: {message}");
+    }
+}
+
+#[test]
+fn a_misspelt_reference_is_named_with_the_nearest_valid_one() {
+    let cases = [
+        ("{ evn: A }", "unknown field `evn`; did you mean `env`?"),
+        ("{ secrets: { name: a, key: b } }", "unknown field `secrets`; did you mean `secret`?"),
+        (
+            "{ configmap: { name: a, key: b } }",
+            "unknown field `configmap`; did you mean `configMap`?",
+        ),
+        ("{ secret: { nam: a, key: b } }", "unknown field `nam`; did you mean `name`?"),
+        ("{ secret: { name: a } }", "`key` is missing"),
+        ("{ env: A, file: /b }", "give only one of env, file, secret, configMap"),
+    ];
+    for (value, end) in cases {
+        let message = error(&MINIMAL.replace("{ env: DATABASE_URL }", value));
+        assert!(message.ends_with(end), "{message}");
+    }
+    let yaml = MINIMAL.replace("kafka:", "  caFile: /ca.pem\nkafka:");
+    assert!(
+        error(&yaml).ends_with("unknown field `caFile`; did you mean `ca`?"),
+        "{}",
+        error(&yaml)
+    );
 }

@@ -12,7 +12,10 @@ use tokio_postgres::config::SslMode;
 
 pub use schema::prepare;
 
-use crate::{error::Error, secret::Secret};
+use crate::{
+    error::Error,
+    secret::{self, Secret},
+};
 
 /// A sidecar holds no more connections than this: sidecars are many, and a
 /// database's connections are few.
@@ -43,7 +46,7 @@ pub fn pool(config: &config::Database) -> Result<Pool, Error> {
     if connection.get_connect_timeout().is_none() {
         connection.connect_timeout(CONNECT_TIMEOUT);
     }
-    if config.ca_file.is_some() && connection.get_ssl_mode() == SslMode::Prefer {
+    if config.ca.is_some() && connection.get_ssl_mode() == SslMode::Prefer {
         // Who names a CA does not want the password in the clear to whoever answers.
         connection.ssl_mode(SslMode::Require);
     }
@@ -52,7 +55,7 @@ pub fn pool(config: &config::Database) -> Result<Pool, Error> {
     connection.keepalives_interval(Duration::from_secs(10));
     connection.keepalives_retries(2);
     connection.tcp_user_timeout(Duration::from_secs(30));
-    let tls = tls::connector(config.ca_file.as_deref())?;
+    let tls = tls::connector(config.ca.as_ref().map(secret::path).transpose()?)?;
     let manager = Manager::from_config(
         connection,
         tls,
@@ -82,7 +85,7 @@ mod tests {
         for mode in ["disable", "require", "verify-ca", "verify-full"] {
             std::fs::write(&file, format!("postgres://u:p@h:5432/d?sslmode={mode}")).unwrap();
             let url = SecretRef::File(file.path().to_owned());
-            assert!(pool(&config::Database { url, ca_file: None }).is_ok(), "{mode}");
+            assert!(pool(&config::Database { url, ca: None }).is_ok(), "{mode}");
         }
     }
 }

@@ -6,7 +6,10 @@ pub mod topics;
 use outbox_sidecar_core::config;
 use rdkafka::ClientConfig;
 
-use crate::{error::Error, secret::Secret};
+use crate::{
+    error::Error,
+    secret::{self, Secret},
+};
 
 /// What every client shares: addresses, security, and the user's own settings.
 ///
@@ -33,16 +36,16 @@ pub fn client_config(kafka: &config::Kafka) -> Result<ClientConfig, Error> {
     client.set("security.protocol", protocol);
     if let Some(tls) = &kafka.tls {
         let files = [
-            ("ssl.ca.location", &tls.ca_file),
-            ("ssl.certificate.location", &tls.certificate_file),
-            ("ssl.key.location", &tls.key_file),
+            ("ssl.ca.location", &tls.ca),
+            ("ssl.certificate.location", &tls.certificate),
+            ("ssl.key.location", &tls.key),
         ];
         for (name, file) in files {
-            if let Some(path) = file {
-                client.set(name, path.to_string_lossy());
+            if let Some(file) = file {
+                client.set(name, secret::path(file)?.to_string_lossy());
             }
         }
-        if tls.ca_file.is_none() {
+        if tls.ca.is_none() {
             client.set("ssl.ca.location", "probe");
         }
     }

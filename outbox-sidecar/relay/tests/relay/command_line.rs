@@ -28,6 +28,44 @@ fn check_names_file_line_and_the_nearest_valid_name() {
 }
 
 #[test]
+fn check_does_not_repeat_a_secret_that_stands_in_the_file() {
+    let files = tempfile::tempdir().unwrap();
+    let file = files.path().join("relay.yaml");
+    std::fs::write(
+        &file,
+        "database: { url: postgresql://shop:hunter2@db/shop }\nkafka: { bootstrapServers: ['k:9092'] }\n",
+    )
+    .unwrap();
+    let (code, text) = sidecar(&["check", file.to_str().unwrap()]);
+    assert_eq!(code, 64);
+    assert!(
+        text.contains("relay.yaml:1:18: a secret may not stand here itself; write { env: NAME }"),
+        "{text}"
+    );
+    assert!(!text.contains("hunter2"), "{text}");
+}
+
+#[test]
+fn what_only_a_cluster_has_is_refused_with_what_to_write() {
+    let files = tempfile::tempdir().unwrap();
+    let file = files.path().join("relay.yaml");
+    std::fs::write(
+        &file,
+        "database: { url: { secret: { name: db, key: url } } }\nkafka: { bootstrapServers: ['k:9092'] }
+outboxes: [{ name: a, table: a, topic: a }]\n",
+    )
+    .unwrap();
+    for arguments in [&["check"][..], &["run", "--config"]] {
+        let (code, text) = sidecar(&[arguments, &[file.to_str().unwrap()]].concat());
+        assert_eq!(code, 64);
+        assert!(
+            text.ends_with("database.url: `secret` is for a Relay in a cluster; write { env: NAME } or { file: PATH }\n"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn the_shops_own_configurations_are_valid() {
     for service in ["orders", "payments"] {
         let file =

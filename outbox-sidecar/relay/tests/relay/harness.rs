@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -205,7 +206,7 @@ pub(crate) fn pool(bench: &Bench) -> deadpool_postgres::Pool {
     let file = bench.files.path().join("url");
     std::fs::write(&file, bench.database.url()).unwrap();
     let url = outbox_sidecar_core::config::SecretRef::File(file);
-    outbox_sidecar::database::pool(&outbox_sidecar_core::config::Database { url, ca_file: None })
+    outbox_sidecar::database::pool(&outbox_sidecar_core::config::Database { url, ca: None })
         .unwrap()
 }
 
@@ -222,6 +223,8 @@ pub(crate) async fn insert(client: &impl tokio_postgres::GenericClient, key: &st
 /// A running sidecar.
 pub(crate) struct Sidecar {
     pub(crate) process: Process,
+    /// The configuration.
+    pub(crate) file: PathBuf,
     admin: String,
 }
 
@@ -229,6 +232,11 @@ impl Sidecar {
     pub(crate) async fn start(config: &Config, database_url: &str, files: &TempDir) -> Self {
         let file = files.path().join(format!("{}.yaml", Uuid::new_v4()));
         std::fs::write(&file, config.to_json().unwrap()).unwrap();
+        Self::start_file(file, config, database_url).await
+    }
+
+    /// With a file that is there already.
+    pub(crate) async fn start_file(file: PathBuf, config: &Config, database_url: &str) -> Self {
         let spec = Spec::new("sidecar", env!("CARGO_BIN_EXE_outbox-sidecar"))
             .arg("run")
             .arg("--config")
@@ -237,7 +245,7 @@ impl Sidecar {
         let process = Process::spawn(spec).unwrap();
         let admin = format!("http://{}", config.admin.listen);
         process.wait_ready(&format!("{admin}/readyz"), PATIENCE).await.unwrap();
-        Self { process, admin }
+        Self { process, file, admin }
     }
 
     pub(crate) async fn wake(&self) {
@@ -248,6 +256,28 @@ impl Sidecar {
             .unwrap()
             .error_for_status()
             .unwrap();
+    }
+
+    /// Replaces the configuration and waits until the sidecar runs with it.
+    pub(crate) async fn reconfigure(&self, config: &Config) {
+        std::fs::write(&self.file, config.to_json().unwrap()).unwrap();
+        self.runs_with(config).await;
+    }
+
+    /// Waits until the sidecar runs with this configuration.
+    pub(crate) async fn runs_with(&self, config: &Config) {
+        wait::until("the configuration is taken", PATIENCE, || async {
+            (self.status().await["config"] == config.fingerprint()).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the sidecar refuses what the file holds, and returns why.
+    pub(crate) async fn refusal(&self) -> String {
+        wait::until("the configuration is refused", PATIENCE, || async {
+            Some(self.status().await["reloadProblem"].as_str()?.to_owned())
+        })
+        .await
     }
 
     pub(crate) async fn status(&self) -> Value {

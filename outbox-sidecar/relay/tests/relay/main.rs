@@ -17,6 +17,7 @@ mod outbox;
 mod outbox_faults;
 mod outbox_refusals;
 mod raw_produce;
+mod reload;
 mod restored;
 mod retention;
 mod security;

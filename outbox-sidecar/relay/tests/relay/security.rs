@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use outbox_sidecar_core::config::{Sasl, SaslMechanism, SecretRef, Tls};
+use outbox_sidecar_core::config::{FileRef, Sasl, SaslMechanism, SecretRef, Tls};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use test_support::{
     kafka::{Broker, Options},
@@ -46,7 +46,7 @@ async fn the_database_must_prove_itself_and_the_connection_is_encrypted() {
     let bench = Bench::on(cluster.server(), "pgtls").await;
     let ours = Authority::new(&bench, "ca.pem");
     let mut config = bench.outbox_config();
-    config.database.ca_file = Some(ours.file.clone());
+    config.database.ca = Some(FileRef::File(ours.file.clone()));
     bench.add("a", 1).await;
 
     let sidecar = bench.start(&config).await;
@@ -72,7 +72,7 @@ async fn the_database_must_prove_itself_and_the_connection_is_encrypted() {
     sql.batch_execute("SELECT pg_reload_conf()").await.unwrap();
 
     let other = Authority::new(&bench, "other.pem");
-    config.database.ca_file = Some(other.file);
+    config.database.ca = Some(FileRef::File(other.file));
     let sidecar = bench.start(&config).await;
     let waiting = wait::until("it names the certificate", PATIENCE, || async {
         let status = sidecar.status().await;
@@ -82,7 +82,7 @@ async fn the_database_must_prove_itself_and_the_connection_is_encrypted() {
     assert!(waiting.contains("invalid peer certificate"), "{waiting}");
     sidecar.stop().await;
 
-    config.database.ca_file = Some(ours.file);
+    config.database.ca = Some(FileRef::File(ours.file));
     let _sidecar = bench.start(&config).await;
     bench.listen().wait_for(1).await;
     let plain = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
@@ -125,7 +125,7 @@ async fn the_broker_must_prove_itself_and_wants_the_password() {
     fs::write(&password, "wrong\n").unwrap();
     let mut config = bench.outbox_config();
     config.kafka.bootstrap_servers = vec![format!("localhost:{secure}")];
-    config.kafka.tls = Some(Tls { ca_file: Some(ours.file.clone()), ..Tls::default() });
+    config.kafka.tls = Some(Tls { ca: Some(FileRef::File(ours.file.clone())), ..Tls::default() });
     config.kafka.sasl = Some(Sasl {
         mechanism: SaslMechanism::Plain,
         username: SecretRef::File(username),
@@ -140,21 +140,20 @@ async fn the_broker_must_prove_itself_and_wants_the_password() {
         metadata.topics().iter().filter(|topic| topic.name() == bench.topic).count()
     };
 
-    let sidecar = bench.start(&config).await;
-    said(&sidecar, "Authentication failed").await;
-    assert_eq!(topics_there().await, 0, "a wrong password opens nothing");
-    sidecar.stop().await;
-
-    fs::write(&password, "s3cret\n").unwrap();
     let mut misled = config.clone();
-    misled.kafka.tls =
-        Some(Tls { ca_file: Some(Authority::new(&bench, "other.pem").file), ..Tls::default() });
+    let other = Authority::new(&bench, "other.pem").file;
+    misled.kafka.tls = Some(Tls { ca: Some(FileRef::File(other)), ..Tls::default() });
     let sidecar = Sidecar::start(&misled, bench.database.url(), &bench.files).await;
     said(&sidecar, "certificate could not be verified").await;
-    assert_eq!(topics_there().await, 0, "nor does a broker that cannot prove itself get anything");
+    assert_eq!(topics_there().await, 0, "a broker that cannot prove itself gets nothing");
     sidecar.stop().await;
 
-    let _sidecar = bench.start(&config).await;
+    let sidecar = bench.start(&config).await;
+    said(&sidecar, "Authentication failed").await;
+    assert_eq!(topics_there().await, 0, "nor does a wrong password open anything");
+
+    // The right one is noticed without a restart.
+    fs::write(&password, "s3cret\n").unwrap();
     Listener::new(broker.server().bootstrap(), &bench.topic).wait_for(1).await;
 }
 

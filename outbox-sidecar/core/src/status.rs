@@ -1,0 +1,104 @@
+//! What a sidecar answers to `GET /status`, for who asks as for who answers.
+//!
+//! A reader takes what it knows: fields of a newer sidecar are passed over, and
+//! those that an older one does not tell have their defaults.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The whole sidecar.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Report {
+    /// The [`fingerprint`](crate::config::Config::fingerprint) of the
+    /// configuration it runs with.
+    pub config: String,
+    /// Why what the file holds now is not the configuration it runs with, if so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reload_problem: Option<String>,
+    /// What it waits for before anything can start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
+    /// By name.
+    pub outboxes: BTreeMap<String, OutboxReport>,
+    /// By name.
+    pub inboxes: BTreeMap<String, InboxReport>,
+}
+
+/// One outbox.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OutboxReport {
+    /// What keeps it from publishing, if anything does.
+    pub waiting_for: Option<String>,
+    /// Buckets this relay publishes.
+    pub leased_buckets: usize,
+    /// Rows published since this process started.
+    pub published: u64,
+    /// When the table was last read to its end.
+    pub last_pass_at: Option<Timestamp>,
+    /// Rows waiting, as last counted.
+    pub pending_rows: i64,
+    /// The age of the oldest of them, in seconds.
+    pub oldest_pending_age_seconds: f64,
+    /// How far the buckets are.
+    pub cursors: Vec<CursorReport>,
+}
+
+/// Buckets at the same cursor.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CursorReport {
+    /// Which ones.
+    pub buckets: Vec<i32>,
+    /// The snapshot up to which everything is published.
+    pub published: String,
+    /// The last position published of a window under way.
+    pub window_after: Option<i64>,
+}
+
+/// One inbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct InboxReport {
+    /// What keeps it from consuming or delivering, if anything does.
+    pub waiting_for: Option<String>,
+    /// Partitions this sidecar owns.
+    pub owned_partitions: usize,
+    /// Messages in memory.
+    pub queued: usize,
+    /// Those the application is being given.
+    pub in_flight: usize,
+    /// Keys waiting to be tried again.
+    pub parked_keys: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_of_another_version_is_understood() {
+        let report: Report = serde_json::from_str(
+            r#"{ "waitingFor": "the database", "mood": "fine",
+                 "outboxes": { "orders": { "leasedBuckets": 8, "lanes": [1, 2] } } }"#,
+        )
+        .unwrap();
+        assert_eq!(report.waiting_for.as_deref(), Some("the database"));
+        assert_eq!(report.outboxes["orders"].leased_buckets, 8);
+        assert_eq!(report.config, "");
+    }
+
+    #[test]
+    fn a_report_survives_a_round_trip() {
+        let mut report = Report { config: "0123".into(), ..Report::default() };
+        report.inboxes.insert("updates".into(), InboxReport { queued: 3, ..Default::default() });
+        let outbox =
+            OutboxReport { last_pass_at: Some(Timestamp::UNIX_EPOCH), ..Default::default() };
+        report.outboxes.insert("orders".into(), outbox);
+        let text = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::from_str::<Report>(&text).unwrap(), report);
+    }
+}

@@ -1,0 +1,253 @@
+//! The parts of a sidecar under one configuration: started, kept going, stopped.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use deadpool_postgres::Pool;
+use outbox_sidecar_core::{backoff::Backoff, config::Config};
+use tokio::{
+    sync::Notify,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    database,
+    error::{Error, chain},
+    inbox::{ingest::InboxRelay, retention::purge_inbox},
+    kafka::topics::TopicMaker,
+    metrics::Metrics,
+    outbox::{relay::OutboxRelay, retention::purge_outbox},
+    status::Status,
+};
+
+/// Waits between attempts of a part that failed.
+const RESTART: Backoff =
+    Backoff { initial: Duration::from_millis(100), maximum: Duration::from_secs(5) };
+
+/// A part that ran this long had recovered from what was wrong before.
+const HEALTHY_AFTER: Duration = Duration::from_secs(10);
+
+/// How often rows past their retention are looked for.
+const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+
+/// No part takes longer than this to stop.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// Everything that one configuration asks for.
+pub struct Parts {
+    config: Config,
+    pool: Pool,
+    topics: Arc<TopicMaker>,
+    http: reqwest::Client,
+    wakes: Vec<Arc<Notify>>,
+    metrics: Metrics,
+    status: Status,
+}
+
+impl Parts {
+    /// Reads secrets and certificates; opens no connection yet.
+    ///
+    /// # Errors
+    /// One of them is missing, or not usable.
+    pub fn new(config: &Config, metrics: &Metrics, status: &Status) -> anyhow::Result<Self> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(2))
+            .pool_idle_timeout(Duration::from_secs(60))
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .context("cannot set up the HTTP client")?;
+        Ok(Self {
+            pool: database::pool(&config.database)?,
+            topics: Arc::new(TopicMaker::new(&config.kafka, config.topics.clone())?),
+            http,
+            wakes: config.outboxes.iter().map(|_| Arc::default()).collect(),
+            config: config.clone(),
+            metrics: metrics.clone(),
+            status: status.clone(),
+        })
+    }
+
+    /// One for each outbox, to poke it.
+    pub fn wakes(&self) -> Vec<Arc<Notify>> {
+        self.wakes.clone()
+    }
+
+    /// Runs until told to stop; then finishes what is under way.
+    ///
+    /// Nothing outside need be there yet: what is missing is waited for, named in
+    /// the log and in `/status`.
+    ///
+    /// # Errors
+    /// A part panicked.
+    pub async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        if stop.is_cancelled() {
+            return Ok(());
+        }
+        let prepared = keep_going(
+            "schema",
+            &stop,
+            &self.metrics,
+            |what| self.status.waiting(Some(what)),
+            || database::prepare(&self.pool),
+        );
+        prepared.await;
+        self.status.waiting(None);
+        if stop.is_cancelled() {
+            return Ok(());
+        }
+        let mut parts = JoinSet::new();
+        self.start(&mut parts, &stop);
+
+        // Parts end only when told to; one that panicked would leave its work undone
+        // behind a healthy face, so the process ends and is started anew.
+        let panicked = tokio::select! {
+            () = stop.cancelled() => None,
+            Some(Err(panic)) = parts.join_next() => Some(panic),
+        };
+        if let Some(panic) = panicked {
+            return Err(anyhow::Error::new(panic).context("a part of the sidecar has failed"));
+        }
+        if timeout(SHUTDOWN_TIMEOUT, async { while parts.join_next().await.is_some() {} })
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "stopping took too long; what was under way is done again at the next start"
+            );
+        }
+        Ok(())
+    }
+
+    fn start(&self, parts: &mut JoinSet<()>, stop: &CancellationToken) {
+        for (outbox, wake) in self.config.outboxes.iter().zip(&self.wakes) {
+            let relay = OutboxRelay {
+                config: outbox.clone(),
+                kafka: self.config.kafka.clone(),
+                pool: self.pool.clone(),
+                topics: Arc::clone(&self.topics),
+                wake: Arc::clone(wake),
+                metrics: self.metrics.outbox(&outbox.name),
+                status: self.status.outbox(&outbox.name),
+            };
+            let (stop, metrics) = (stop.clone(), self.metrics.clone());
+            parts.spawn(async move {
+                let component = format!("outbox/{}", relay.config.name);
+                let waiting = |what: String| relay.status.waiting(&what);
+                keep_going(&component, &stop, &metrics, waiting, || relay.run(&stop)).await;
+            });
+        }
+        for inbox in &self.config.inboxes {
+            let wakes = self.wakes.clone();
+            let relay = InboxRelay {
+                config: inbox.clone(),
+                kafka: self.config.kafka.clone(),
+                pool: self.pool.clone(),
+                topics: Arc::clone(&self.topics),
+                http: self.http.clone(),
+                // What an application applies, it mostly answers through its outbox.
+                applied: Arc::new(move || wakes.iter().for_each(|wake| wake.notify_one())),
+                metrics: self.metrics.inbox(&inbox.name),
+                status: self.status.inbox(&inbox.name),
+            };
+            let (stop, metrics) = (stop.clone(), self.metrics.clone());
+            parts.spawn(async move {
+                let component = format!("inbox/{}", relay.config.name);
+                let waiting = |what: String| {
+                    relay.status.waiting(&what);
+                };
+                keep_going(&component, &stop, &metrics, waiting, || relay.run(&stop)).await;
+            });
+        }
+        let (pool, config) = (self.pool.clone(), self.config.clone());
+        parts.spawn(purge(pool, config, self.metrics.clone(), stop.clone()));
+    }
+}
+
+/// Runs a part until it ends well or a stop is asked for, waiting a little
+/// longer after each failure.
+async fn keep_going<F: Future<Output = Result<(), Error>>>(
+    component: &str,
+    stop: &CancellationToken,
+    metrics: &Metrics,
+    waiting: impl Fn(String),
+    run: impl Fn() -> F,
+) {
+    let mut failures = 0_u32;
+    let mut last_problem = String::new();
+    loop {
+        let started = tokio::time::Instant::now();
+        let outcome = tokio::select! {
+            outcome = run() => outcome,
+            // A part that heeds the stop itself gets time to; this ends one that cannot.
+            () = async { stop.cancelled().await; sleep(SHUTDOWN_TIMEOUT).await } => return,
+        };
+        let error = match outcome {
+            Ok(()) => return,
+            Err(_) if stop.is_cancelled() => return,
+            Err(error) => error,
+        };
+        if started.elapsed() > HEALTHY_AFTER {
+            failures = 0;
+            last_problem.clear();
+        }
+        failures = failures.saturating_add(1);
+        let problem = chain(&error);
+        metrics.error(component, error.class());
+        // The same problem again and again is one line, not a thousand.
+        if problem == last_problem {
+            tracing::debug!(component, class = %error.class(), error = problem, failures, "still failing; trying again");
+        } else {
+            tracing::warn!(component, class = %error.class(), error = problem, "failed; trying again until it works");
+        }
+        waiting(problem.clone());
+        last_problem = problem;
+        let wait = RESTART.delay(failures, Uuid::new_v4().as_u64_pair().0);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(wait) => {}
+        }
+    }
+}
+
+/// Deletes rows past their retention, little by little.
+async fn purge(pool: Pool, config: Config, metrics: Metrics, stop: CancellationToken) {
+    let pass = async {
+        loop {
+            sleep(PURGE_INTERVAL).await;
+            for outbox in &config.outboxes {
+                while let Ok((rows, more)) =
+                    purge_outbox(&pool, outbox).await.inspect_err(log_purge)
+                {
+                    metrics.outbox(&outbox.name).purged(rows);
+                    if !more {
+                        break;
+                    }
+                }
+            }
+            for inbox in &config.inboxes {
+                while let Ok((rows, more)) = purge_inbox(&pool, inbox).await.inspect_err(log_purge)
+                {
+                    metrics.inbox(&inbox.name).purged(rows);
+                    if !more {
+                        break;
+                    }
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = pass => {}
+    }
+}
+
+fn log_purge(error: &Error) {
+    tracing::warn!(
+        error = chain(error),
+        "could not delete rows past their retention; trying again in a minute"
+    );
+}
