@@ -46,7 +46,9 @@ async fn every_metric_is_documented_and_every_documented_metric_is_served() {
 fn documented() -> Families {
     let text = fs::read_to_string(workspace_root().join("docs/metrics.md")).unwrap();
     let mut families = Families::new();
-    for row in text.lines().filter_map(|line| line.strip_prefix("| `")) {
+    // The operator's are compared by its own tests; it needs a cluster.
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
+    for row in rows.filter(|row| !row.starts_with("outbox_operator_")) {
         let (name, rest) = row.split_once('`').unwrap();
         let kind = rest.split('|').nth(1).unwrap_or_default().trim();
         assert!(
