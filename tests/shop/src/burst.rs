@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use rust_decimal::Decimal;
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
 
 use crate::client::Client;
@@ -85,32 +85,92 @@ impl Prepared {
         Arc::clone(&self.placed)
     }
 
+    /// Places orders one after the other, one each `interval` at most, for as
+    /// long as `disturbance` goes on, and at least as many as the burst has;
+    /// waits until each is final. Gives what was placed and what the
+    /// disturbance gave.
+    ///
+    /// # Errors
+    /// The disturbance fails; or as [`run`](Self::run).
+    pub async fn run_during<T>(
+        self,
+        disturbance: impl Future<Output = anyhow::Result<T>>,
+        interval: Duration,
+        patience: Duration,
+    ) -> anyhow::Result<(Placed, T)> {
+        let started = Instant::now();
+        let over = AtomicBool::new(false);
+        let disturbance = async {
+            let given = disturbance.await;
+            over.store(true, Ordering::Relaxed);
+            given
+        };
+        let (orders, given) = futures::try_join!(self.place_until(&over, interval), disturbance)?;
+        let posting = started.elapsed();
+        Ok((self.settle(orders, started, posting, patience).await?, given))
+    }
+
+    async fn place_until(
+        &self,
+        over: &AtomicBool,
+        interval: Duration,
+    ) -> anyhow::Result<Vec<Uuid>> {
+        let mut turns = tokio::time::interval(interval);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (number, turns) = (AtomicUsize::new(0), tokio::sync::Mutex::new(turns));
+        let placing = |_| async {
+            let mut orders = Vec::new();
+            loop {
+                turns.lock().await.tick().await;
+                let number = number.fetch_add(1, Ordering::Relaxed);
+                if number >= self.burst.orders && over.load(Ordering::Relaxed) {
+                    return anyhow::Ok(orders);
+                }
+                orders.push(self.place(number).await?);
+            }
+        };
+        let orders =
+            futures::future::try_join_all((0..self.burst.connections).map(placing)).await?;
+        Ok(orders.concat())
+    }
+
+    async fn place(&self, number: usize) -> anyhow::Result<Uuid> {
+        let (user, _) = self.deposits[number % self.deposits.len()];
+        let order = self.client.place_order(user, amount(number)).await?;
+        self.placed.fetch_add(1, Ordering::Relaxed);
+        Ok(order.id)
+    }
+
     /// Places the orders and waits until each is final.
     ///
     /// # Errors
     /// The shop refuses or stays away, or an order does not become final
     /// within `patience` after the last was placed.
     pub async fn run(self, patience: Duration) -> anyhow::Result<Placed> {
-        let Self { client, burst, deposits, placed } = &self;
         let started = Instant::now();
-        let orders: Vec<Uuid> = stream::iter(0..burst.orders)
-            .map(|number| async move {
-                let (user, _) = deposits[number % deposits.len()];
-                let order = client.place_order(user, amount(number)).await?;
-                placed.fetch_add(1, Ordering::Relaxed);
-                anyhow::Ok(order.id)
-            })
-            .buffer_unordered(burst.connections)
+        let orders: Vec<Uuid> = stream::iter(0..self.burst.orders)
+            .map(|number| self.place(number))
+            .buffer_unordered(self.burst.connections)
             .try_collect()
             .await?;
         let posting = started.elapsed();
+        self.settle(orders, started, posting, patience).await
+    }
+
+    async fn settle(
+        self,
+        orders: Vec<Uuid>,
+        started: Instant,
+        posting: Duration,
+        patience: Duration,
+    ) -> anyhow::Result<Placed> {
         // The last ones first: once they are final, most others are.
         stream::iter(orders.iter().rev())
-            .map(|id| client.settled(*id, patience, Duration::from_millis(20)))
-            .buffer_unordered(burst.connections)
+            .map(|id| self.client.settled(*id, patience, Duration::from_millis(20)))
+            .buffer_unordered(self.burst.connections)
             .try_collect::<Vec<_>>()
             .await?;
-        Ok(Placed { deposits: self.deposits.clone(), orders, posting, settling: started.elapsed() })
+        Ok(Placed { deposits: self.deposits, orders, posting, settling: started.elapsed() })
     }
 }
 

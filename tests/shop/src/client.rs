@@ -1,6 +1,9 @@
 //! A client that repeats what may not have arrived, under the same key.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use reqwest::{Method, StatusCode};
@@ -10,7 +13,7 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-/// How long a request is repeated while the shop is partly down.
+/// How long a request is repeated while the shop is partly down, unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How long one attempt may take.
@@ -21,6 +24,8 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct Client {
     http: reqwest::Client,
     base: String,
+    patience: Duration,
+    outages: Arc<Mutex<Vec<String>>>,
 }
 
 /// An order as the API shows it.
@@ -83,12 +88,33 @@ impl Client {
     /// # Errors
     /// The HTTP client cannot be set up.
     pub fn new(base: impl Into<String>) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
+        Self::with(base, reqwest::Client::builder())
+    }
+
+    /// The same with settings of one's own for the connections, such as where a
+    /// host name leads.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be set up.
+    pub fn with(base: impl Into<String>, http: reqwest::ClientBuilder) -> anyhow::Result<Self> {
+        let http = http
             .timeout(ATTEMPT_TIMEOUT)
             .no_proxy()
             .build()
             .context("cannot set up the HTTP client")?;
-        Ok(Self { http, base: base.into().trim_end_matches('/').to_owned() })
+        let base = base.into().trim_end_matches('/').to_owned();
+        Ok(Self { http, base, patience: PATIENCE, outages: Arc::default() })
+    }
+
+    /// Repeats a request for so long while the shop is partly down.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Every attempt so far that had to be repeated, and why.
+    pub fn outages(&self) -> Vec<String> {
+        self.outages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Opens an account.
@@ -198,7 +224,7 @@ impl Client {
         body: String,
     ) -> anyhow::Result<T> {
         let key = Uuid::new_v4().to_string();
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + self.patience;
         let mut pause = Duration::from_millis(20);
         loop {
             let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
@@ -230,8 +256,12 @@ impl Client {
                 Err(error) => error.to_string(),
             };
             if Instant::now() > end {
-                bail!("{method} {path} fails for {PATIENCE:?}: {problem}");
+                bail!("{method} {path} fails for {:?}: {problem}", self.patience);
             }
+            self.outages
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(format!("{method} {path}: {problem}"));
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(500));
         }

@@ -1,0 +1,32 @@
+use kind_tests::load::under_load;
+
+use crate::standing::{VICTIM_VALUES, Victim};
+
+/// Each component that has pods of its own gets new ones.
+const ROLL: [&str; 4] = [
+    "orders.podAnnotations.upgraded=yes",
+    "payments.podAnnotations.upgraded=yes",
+    "gateway.podAnnotations.upgraded=yes",
+    "ui.podAnnotations.upgraded=yes",
+];
+
+#[tokio::test]
+async fn an_upgrade_under_load_loses_nothing() {
+    let victim = Victim::new().await;
+    let upgraded = under_load(&victim.namespace, &victim.client, async |_| {
+        victim.release().install(&VICTIM_VALUES, &ROLL).await?;
+        victim.namespace.settled().await
+    });
+    upgraded.await.unwrap();
+    for pod in victim
+        .namespace
+        .pods("app.kubernetes.io/component in (orders, payments, gateway, ui)")
+        .await
+        .unwrap()
+    {
+        assert!(
+            pod.metadata.annotations.unwrap().contains_key("upgraded"),
+            "a pod was not replaced"
+        );
+    }
+}
