@@ -7,12 +7,17 @@ SHELL := /bin/bash
 
 TOOLS := .dev/tools
 TAPLO := npx --yes @taplo/cli@0.7.0
-SCRIPTS := .ci/run $(wildcard scripts/*.sh) tests/support/kafka/fetch-jars.sh
+SCRIPTS := .ci/run $(wildcard scripts/*.sh) k8s/images/ui/50-gateway.sh tests/support/kafka/fetch-jars.sh
+CRD := relays.outbox-sidecar.dev.yaml
+# What `setup` installs is used where the machine has none of its own.
+export PATH := $(PATH):$(CURDIR)/$(TOOLS)/bin
+# Where `make images` takes the programs from; without it a container builds them.
+BINARIES ?=
 UI_SOURCES := $(shell find ui -path ui/node_modules -prune -o -path ui/dist -prune -o -type f -print)
 
 .PHONY: help
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 .PHONY: run
 run: setup build ui ## Run the whole shop on this machine until Ctrl-C (UI on http://localhost:3000)
@@ -49,15 +54,55 @@ load: build ## Place 5,000 orders at the running shop and audit the books
 kill-test: setup build ## Kill -9 one process after the other in the middle of bursts; audit each time
 	target/release/kill-rounds $(ARGS)
 
+.PHONY: images
+images: $(if $(BINARIES),ui) ## Build the container images (BINARIES=target/release: from what is built)
+	scripts/images.sh $(if $(BINARIES),--binaries $(BINARIES)) $(IMAGES)
+
+.PHONY: kind-up
+kind-up: $(if $(BINARIES),ui) ## Bring up everything on a kind cluster (needs docker, kind, helm, kubectl)
+	@BINARIES='$(BINARIES)' scripts/kind.sh up
+
+.PHONY: kind-load
+kind-load: ## Load images that changed into the kind cluster
+	@scripts/kind.sh load
+
+.PHONY: kind-smoke
+kind-smoke: ## Send orders through the kind cluster's ingress and check what becomes of them
+	@scripts/kind.sh smoke
+
+.PHONY: kind-down
+kind-down: ## Delete the kind cluster with all its data
+	@scripts/kind.sh down
+
+.PHONY: e2e
+e2e: ## Test everything on a kind cluster (KEEP=1: leave it there; a cluster that is there is used)
+	scripts/e2e.sh
+
+.PHONY: crd
+crd: ## Generate the CRD from the sidecar's configuration
+	cargo build --locked --package outbox-operator
+	target/debug/outbox-operator crd >k8s/crd/$(CRD)
+	cp k8s/crd/$(CRD) charts/outbox-operator/files/$(CRD)
+
+.PHONY: charts-docs
+charts-docs: setup-lint ## Generate the charts' READMEs from their values
+	helm-docs --chart-search-root charts --log-level warning
+
 .PHONY: lint
-lint: setup-lint ui/node_modules/.package-lock.json ## Check formatting, code, scripts, dependencies and licences
+lint: setup-lint ui/node_modules/.package-lock.json ## Check formatting, code, scripts, charts, dependencies and licences
 	cargo fmt --all --check
 	$(TAPLO) fmt --check
-	shellcheck $(SCRIPTS)
+	shellcheck --external-sources $(SCRIPTS)
 	scripts/check-kafka-free.sh
 	$(TOOLS)/bin/cargo-deny --locked check bans licenses sources
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	npm --prefix ui run lint
+	@# The build of `make test`: another selection would build half of the dependencies once more.
+	cargo build --locked --workspace --all-targets
+	@echo "target/debug/outbox-operator crd: is k8s/crd up to date?"
+	@target/debug/outbox-operator crd | diff --unified=2 k8s/crd/$(CRD) - || \
+	{ echo "k8s/crd/$(CRD) is out of date: \`make crd\` generates it" >&2; exit 1; }
+	scripts/check-charts.sh
 
 .PHONY: fmt
 fmt: ui/node_modules/.package-lock.json ## Format all code

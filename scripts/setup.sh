@@ -10,6 +10,8 @@ cd "$(dirname "$0")/.."
 
 readonly purpose=${1:-run}
 readonly cargo_deny_version=0.20.2
+readonly helm_version=3.19.0
+readonly helm_docs_version=1.14.2
 
 say() {
     if [[ -t 2 ]]; then printf '\033[1m%s\033[0m\n' "$*" >&2; else printf '%s\n' "$*" >&2; fi
@@ -107,7 +109,25 @@ install_cargo_deny() {
     local root=.dev/tools
     [[ $("$root/bin/cargo-deny" --version 2>/dev/null) == *" $cargo_deny_version" ]] && return 0
     say "building cargo-deny $cargo_deny_version into $root (a few minutes, once)"
-    cargo install --quiet --locked --root "$root" "cargo-deny@$cargo_deny_version"
+    # Not optimised: it runs for a second, and is built in one instead of five minutes.
+    CARGO_PROFILE_DEV_DEBUG=0 cargo install --quiet --debug --locked --root "$root" "cargo-deny@$cargo_deny_version"
+}
+
+# The charts' tools are Go programs without Debian packages.
+install_go_program() {
+    local program=$1 module=$2 version=$3
+    [[ -x .dev/tools/bin/$program && -e .dev/tools/.$program-$version ]] && return 0
+    command -v go >/dev/null ||
+        fail "$program is missing: install it (https://$module), or Go (https://go.dev/dl), with which this script does"
+    say "building $program $version into .dev/tools (a minute, once)"
+    GOBIN=$PWD/.dev/tools/bin go install "$module@v$version"
+    touch ".dev/tools/.$program-$version"
+}
+
+install_chart_tools() {
+    command -v helm >/dev/null || install_go_program helm helm.sh/helm/v3/cmd/helm "$helm_version"
+    # Always of this version: others write other READMEs.
+    install_go_program helm-docs github.com/norwoodj/helm-docs/cmd/helm-docs "$helm_docs_version"
 }
 
 install_packages
@@ -117,6 +137,7 @@ check_java
 install_ui_packages
 if [[ $purpose == lint ]]; then
     install_cargo_deny
+    install_chart_tools
 else
     fetch_kafka
 fi
