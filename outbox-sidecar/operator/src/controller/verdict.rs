@@ -62,25 +62,24 @@ pub fn patient(previous: &[Condition], flow: Flow, suspicions: &mut Suspicions) 
     let mut look = |kind: ConditionType, verdict: Verdict| {
         let is = |reason: &str, of: &[Reason]| of.iter().any(|other| other.to_string() == reason);
         let before = previous.iter().find(|condition| condition.type_ == kind.name());
-        let before = before.map_or("", |before| before.reason.as_str());
-        let indulged = if verdict.state == State::True {
+        let (reason, message) = before.map_or(("", ""), |b| (&b.reason, &b.message));
+        let kept = if verdict.state == State::True {
             None
-        } else if is(before, &[Reason::Flowing]) {
-            Some(previous)
-        } else if (before.is_empty() || is(before, &BEFORE_A_START))
+        } else if is(reason, &[Reason::Flowing]) {
+            Some(Verdict::yes(Reason::Flowing, message))
+        } else if (before.is_none() || is(reason, &BEFORE_A_START))
             && PASSING.contains(&verdict.reason)
         {
-            Some(&[][..])
+            Some(Verdict::unknown(Reason::Starting, "the sidecars have only just started"))
         } else {
             None
         };
-        let Some(kept) = indulged.filter(|_| suspicions.insert(kind)) else {
-            suspicions.remove(&kind);
-            return verdict;
-        };
-        match kept.iter().find(|condition| condition.type_ == kind.name()) {
-            Some(before) => Verdict::yes(Reason::Flowing, before.message.clone()),
-            None => Verdict::unknown(Reason::Starting, "the sidecars have only just started"),
+        match kept {
+            Some(kept) if suspicions.insert(kind) => kept,
+            _ => {
+                suspicions.remove(&kind);
+                verdict
+            }
         }
     };
     Flow {
