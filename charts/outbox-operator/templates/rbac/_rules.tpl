@@ -18,7 +18,7 @@
   verbs: [get, list, watch, create, patch]
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [list, create, patch]
 {{- if eq .Values.podMonitors "auto" }}
 - apiGroups: [monitoring.coreos.com]
   resources: [podmonitors]

@@ -26,7 +26,7 @@ pub enum Observation {
     Unreachable(String),
     /// It does not run yet.
     Starting,
-    /// Its container cannot run.
+    /// Its container cannot run, or a volume of its pod cannot be mounted.
     Stuck(String),
 }
 

@@ -8,6 +8,7 @@ mod context;
 mod events;
 pub mod flow;
 pub mod injection;
+mod mounts;
 mod pod_monitor;
 pub mod pods;
 mod poll;

@@ -18,6 +18,7 @@ use super::{
     events,
     flow::{Flow, flow},
     injection::injected,
+    mounts,
     pods::PodView,
     verdict::{conditions, patient, transitions},
 };
@@ -205,7 +206,8 @@ async fn judge(
     });
     let found = match effective {
         Some(mounted) => {
-            let observed = context.poll.observe(pods).await;
+            let mut observed = context.poll.observe(pods).await;
+            mounts::explain(&context.client, &key.0, &mut observed).await;
             flow(&mounted.config, &observed, &injected.verdict)
         }
         None => {

@@ -172,6 +172,21 @@ async fn a_pod_that_was_made_for_other_files_is_outdated() {
 }
 
 #[tokio::test]
+async fn a_secret_that_is_not_there_is_named() {
+    let mut world = World::new().await;
+    let missing =
+        "MountVolume.SetUp failed for volume \"outbox-sidecar\" : secret \"db\" not found";
+    world.pod_without_its_volumes("orders-0", missing, 1);
+    world.settle().await;
+    assert_eq!(world.state("Ready"), "Unknown Starting", "it may have been made just now");
+    world.pod_without_its_volumes("orders-0", missing, 3);
+    world.settle().await;
+    assert_eq!(world.state("OutboxFlowing"), "False SidecarNotStarting");
+    assert_eq!(world.state("Ready"), "False SidecarNotStarting");
+    assert_eq!(world.message("Ready"), format!("pod orders-0: FailedMount: {missing}"));
+}
+
+#[tokio::test]
 async fn an_outage_and_the_recovery_from_it_flip_the_condition_once_each() {
     let (world, sidecar) = flowing().await;
     let since = |kind: &str| world.condition(kind)["lastTransitionTime"].clone();

@@ -104,6 +104,35 @@ impl World {
         self.pods.apply_watcher_event(&Event::Apply(pod));
     }
 
+    /// A pod that does not get as far as its containers, for what the kubelet
+    /// has told so many times.
+    pub(crate) fn pod_without_its_volumes(&mut self, name: &str, note: &str, times: i32) {
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": {
+                "name": name, "namespace": "shop", "uid": name,
+                "annotations": {
+                    "outbox-sidecar.dev/relay": "orders",
+                    "outbox-sidecar.dev/injected": self.current(),
+                },
+            },
+            "spec": { "containers": [], "initContainers": [{ "name": "outbox-sidecar" }] },
+            "status": {
+                "phase": "Pending",
+                "initContainerStatuses": [{
+                    "name": "outbox-sidecar", "image": "", "imageID": "", "ready": false,
+                    "restartCount": 0, "state": { "waiting": { "reason": "PodInitializing" } },
+                }],
+            },
+        }))
+        .unwrap();
+        self.pods.apply_watcher_event(&Event::Apply(pod));
+        let event = json!({
+            "regarding": { "kind": "Pod", "name": name }, "reason": "FailedMount", "note": note,
+            "eventTime": null, "deprecatedCount": times,
+        });
+        self.api.put(&format!("/apis/events.k8s.io/v1/namespaces/shop/events/{name}.1"), event);
+    }
+
     pub(crate) fn no_pod(&mut self, name: &str) {
         let mut pod = Pod::default();
         *pod.meta_mut() = kube::core::ObjectMeta {

@@ -87,7 +87,7 @@ async fn a_secret_that_is_not_there_is_named_by_a_condition_and_stops_no_running
         .await
         .unwrap();
     let named = notes.namespace.until("the condition names the secret", PATIENCE, async || {
-        let condition = notes.namespace.condition("notes", "Injected", "False").await?;
+        let condition = notes.namespace.condition("notes", "Ready", "False").await?;
         ensure!(condition.message.contains("no-such-secret"), "{}", condition.message);
         ensure!(condition.reason == "SidecarNotStarting", "{}", condition.reason);
         Ok(())
