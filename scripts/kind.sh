@@ -39,6 +39,8 @@ END
 
 up() {
     check_tools
+    # Before anything that takes long.
+    check_ports
     scripts/images.sh ${BINARIES:+--binaries "$BINARIES"}
     pull_images
     step "cluster $cluster" create_cluster

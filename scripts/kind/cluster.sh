@@ -48,13 +48,21 @@ port_is_free() {
     ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-create_cluster() {
-    local http=${KIND_HTTP_PORT:-80} https=${KIND_HTTPS_PORT:-443} port
+readonly http_port=${KIND_HTTP_PORT:-80}
+readonly https_port=${KIND_HTTPS_PORT:-443}
+
+check_ports() {
+    local port
     if ! cluster_exists; then
-        for port in "$http" "$https"; do
+        for port in "$http_port" "$https_port"; do
             port_is_free "$port" || fail "port $port is taken on this machine; choose others by KIND_HTTP_PORT and KIND_HTTPS_PORT"
         done
-        sed -e "s/hostPort: 80,/hostPort: $http,/" -e "s/hostPort: 443,/hostPort: $https,/" kind-config.yaml |
+    fi
+}
+
+create_cluster() {
+    if ! cluster_exists; then
+        sed -e "s/hostPort: 80,/hostPort: $http_port,/" -e "s/hostPort: 443,/hostPort: $https_port,/" kind-config.yaml |
             kind create cluster --name "$cluster" --config - --wait 180s \
                 ${KIND_NODE_IMAGE:+--image "$KIND_NODE_IMAGE"} 2>&1 | progress_lines
     elif [[ $(docker container inspect --format '{{.State.Running}}' "$node") != true ]]; then

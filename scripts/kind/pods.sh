@@ -63,7 +63,7 @@ explain() {
         for container in $(unready_containers "$namespace" "$pod"); do
             say "    log of $pod, container $container:"
             # The log of the one that crashed says more than that of the one just started.
-            kubectl --namespace "$namespace" logs "$pod" --container "$container" --tail 15 --previous >&2 2>/dev/null ||
+            kubectl --namespace "$namespace" logs "$pod" --container "$container" --tail 15 --previous 2>/dev/null ||
                 kubectl --namespace "$namespace" logs "$pod" --container "$container" --tail 15 >&2 || true
         done
     done

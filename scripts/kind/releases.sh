@@ -62,7 +62,9 @@ await_relays() {
 
 await_ingress() {
     await "http://shop.localhost behind the ingress" 60 through_ingress shop.localhost / --fail --output /dev/null
-    await "http://api.shop.localhost behind the ingress" 60 through_ingress api.shop.localhost / --fail --output /dev/null
+    # As far as the database.
+    await "http://api.shop.localhost behind the ingress" 120 \
+        through_ingress api.shop.localhost '/orders?limit=1' --fail --output /dev/null
 }
 
 show_addresses() {
