@@ -92,7 +92,7 @@ charts-docs: setup-lint ## Generate the charts' READMEs from their values
 lint: setup-lint ui/node_modules/.package-lock.json ## Check formatting, code, scripts, charts, dependencies and licences
 	cargo fmt --all --check
 	$(TAPLO) fmt --check
-	shellcheck --external-sources $(SCRIPTS)
+	shellcheck --external-sources --check-sourced $(SCRIPTS)
 	scripts/check-kafka-free.sh
 	$(TOOLS)/bin/cargo-deny --locked check bans licenses sources
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings

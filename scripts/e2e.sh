@@ -37,6 +37,8 @@ step "build programs and tests" cargo build --locked --workspace --bins --tests 
 step "build the web interface" make --no-print-directory ui
 step "example image" scripts/images.sh python-notes
 BINARIES=target/debug EXTRA_IMAGES=python-notes:dev scripts/kind.sh up
+KIND_HTTP_PORT=$(ingress_port)
+export KIND_HTTP_PORT
 # Most of a test is waiting for pods.
 step "test" env RUST_TEST_THREADS="${RUST_TEST_THREADS:-4}" \
     cargo test --locked --workspace --features kind-tests/kind --test kind -- "$@"

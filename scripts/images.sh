@@ -17,6 +17,8 @@ outbox-sidecar and outbox-operator. `python-notes`, the example, is built when i
                   ui/dist, instead of building them in the Dockerfile. The programs must be built
                   on Debian 12, or against a glibc that is no newer than its.
   --tag TAG       tag of the images (default: dev)
+
+  RUST_IMAGE, NODE_IMAGE  other images to build in
 END
 }
 
@@ -80,25 +82,24 @@ stage() {
         [[ -x $binaries/$program ]] ||
             fail "$binaries/$program is missing: \`make build\` builds target/release/$program"
         # Debug information is most of a program's size, and of no use in an image.
-        if command -v strip >/dev/null; then
-            strip -o "$folder/$program" "$binaries/$program"
-        else
+        strip -o "$folder/$program" "$binaries/$program" 2>/dev/null ||
             cp "$binaries/$program" "$folder/$program"
-        fi
     done
+    # Whatever this machine's umask is: the images' users are others.
+    chmod -R u=rwX,go=rX "$folder"
 }
 
 # Fails with a reason when what is in an image does not run there.
 try_image() {
-    local image=$1 id=$2 said
+    local image=$1 untried=$2 said
     local run=(docker run --rm --network none --read-only)
     case $image in
     python-notes) return ;;
     shop-ui)
         run+=(--tmpfs /tmp --tmpfs /etc/nginx/conf.d:uid=101
-            --env GATEWAY_URL=http://127.0.0.1:8080 "$id" nginx -t)
+            --env GATEWAY_URL=http://127.0.0.1:8080 "$untried" nginx -t)
         ;;
-    *) run+=("$id" --help) ;;
+    *) run+=("$untried" --help) ;;
     esac
     said=$("${run[@]}" 2>&1) && return
     printf '%s\n' "$said" >&2
@@ -109,9 +110,8 @@ try_image() {
 }
 
 build_image() {
-    local image=$1 id_file said id
-    local arguments=("${labels[@]}")
-    id_file=$(mktemp)
+    local image=$1 untried=$1:$tag-untried said id before
+    local arguments=("${labels[@]}" --tag "$untried")
     case $image in
     python-notes) arguments+=(examples/python-notes) ;;
     *)
@@ -119,30 +119,38 @@ build_image() {
         if [[ -n $binaries ]]; then
             arguments+=(--file k8s/images/prebuilt.Dockerfile "$staged")
         else
-            arguments+=(--build-arg "RUST_IMAGE=${RUST_IMAGE:-$rust_image}" .)
+            arguments+=(--build-arg "RUST_IMAGE=${RUST_IMAGE:-$rust_image}"
+                ${NODE_IMAGE:+--build-arg "NODE_IMAGE=$NODE_IMAGE"} .)
         fi
         ;;
     esac
     if [[ -n $binaries || $image == python-notes ]]; then
         # Nothing in it takes long, and what it says is of interest only when it fails.
-        said=$(docker build --quiet --iidfile "$id_file" "${arguments[@]}" 2>&1) || fail "$said"
+        said=$(docker build --quiet "${arguments[@]}" 2>&1) || fail "$said"
     else
-        docker build --iidfile "$id_file" "${arguments[@]}"
+        docker build "${arguments[@]}"
     fi
-    id=$(<"$id_file")
-    rm "$id_file"
-    if [[ $(docker image inspect --format '{{.Id}}' "$image:$tag" 2>/dev/null) == "$id" ]]; then
+    id=$(docker image inspect --format '{{.Id}}' "$untried")
+    before=$(docker image inspect --format '{{.Id}}' "$image:$tag" 2>/dev/null || true)
+    if [[ $id == "$before" ]]; then
+        docker image rm "$untried" >/dev/null
         note "as it was"
         return
     fi
-    # Not tagged before it is known to run.
-    try_image "$image" "$id"
-    docker tag "$id" "$image:$tag"
-    note "$(($(docker image inspect --format '{{.Size}}' "$id") / 1000000)) MB"
+    # Gets its name when it is known to run.
+    try_image "$image" "$untried"
+    docker tag "$untried" "$image:$tag"
+    docker image rm "$untried" >/dev/null
+    # The old one has no name any more, unless it has another.
+    [[ -z $before ]] || docker image rm "$before" >/dev/null 2>&1 || true
+    note "$(($(docker image inspect --format '{{.Size}}' "$image:$tag") / 1000000)) MB"
 }
 
 for image in "${wanted[@]}"; do target_of "$image" >/dev/null; done
 docker info >/dev/null 2>&1 || fail "no docker engine answers (\`docker info\`): install Docker from https://docs.docker.com/engine/install, or start it"
+
+# Attestations hold the time, and would give an image that did not change another id.
+export BUILDX_NO_DEFAULT_ATTESTATIONS=1
 
 rust_image=rust:$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)-bookworm
 mapfile -t labels < <(label_arguments)

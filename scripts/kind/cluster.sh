@@ -37,7 +37,10 @@ check_tools() {
 }
 
 cluster_exists() {
-    kind get clusters 2>/dev/null | grep --quiet --line-regexp --fixed-strings "$cluster"
+    local clusters
+    # Not knowing is not the same as knowing that there is none: e2e.sh deletes what it has made.
+    clusters=$(kind get clusters 2>/dev/null) || fail "\`kind get clusters\` fails"
+    [[ $'\n'$clusters$'\n' == *$'\n'$cluster$'\n'* ]]
 }
 
 require_cluster() {
@@ -72,7 +75,7 @@ create_cluster() {
     # Gone from the kubeconfig, perhaps, or that of another user.
     command kubectl config get-contexts "$context" >/dev/null 2>&1 ||
         kind export kubeconfig --name "$cluster" 2>/dev/null
-    await "the cluster's API" 120 kubectl get --raw /readyz
+    await "the cluster's API" 120 kubectl get --raw /readyz --request-timeout 10s
     check_kubernetes
 }
 

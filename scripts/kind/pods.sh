@@ -63,8 +63,9 @@ explain() {
         for container in $(unready_containers "$namespace" "$pod"); do
             say "    log of $pod, container $container:"
             # The log of the one that crashed says more than that of the one just started.
-            kubectl --namespace "$namespace" logs "$pod" --container "$container" --tail 15 --previous 2>/dev/null ||
-                kubectl --namespace "$namespace" logs "$pod" --container "$container" --tail 15 >&2 || true
+            { kubectl --namespace "$namespace" logs "$pod" --container "$container" --tail 15 --previous 2>/dev/null ||
+                kubectl --namespace "$namespace" logs "$pod" --container "$container" --tail 15 || true; } |
+                cut -c -220 | sed 's/^/      /' >&2
         done
     done
 }
@@ -73,6 +74,6 @@ unready_containers() {
     local status
     for status in initContainerStatuses containerStatuses; do
         kubectl --namespace "$1" get pod "$2" --output \
-            "jsonpath={range .status.$status[?(@.ready==false)]}{.name}{'\n'}{end}"
+            "jsonpath={range .status.${status}[?(@.ready==false)]}{.name}{'\n'}{end}"
     done
 }

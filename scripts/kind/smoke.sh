@@ -22,6 +22,7 @@ api() {
     [[ -z $body ]] || options+=(--header 'content-type: application/json' --data "$body")
     answer=$(through_ingress api.shop.localhost "$path" "${options[@]}") ||
         fail "$path: ${answer:-no answer}"
+    # shellcheck disable=SC2016 # quotes of the command shown
     printf '    $ curl %s%s%s\n    %s\n' "$(ingress_url api.shop.localhost)" "$path" \
         "${body:+ -H 'content-type: application/json' -d '$body'}" "$answer" >&2
     printf '%s\n' "$answer"
@@ -77,13 +78,13 @@ await_targets() {
 }
 
 every_part_is_up() {
-    local answer job missing=''
+    local answer job absent=''
     answer=$(prometheus_query 'count%20by(job)(up==1)') || return
     for job in "${parts[@]}"; do
-        [[ $answer == *"\"job\":\"$job\""* ]] || missing+=" $job"
+        [[ $answer == *"\"job\":\"$job\""* ]] || absent+=" $job"
     done
-    echo "none up of$missing"
-    [[ -z $missing ]] || return
+    echo "none up of$absent"
+    [[ -z $absent ]] || return
     answer=$(prometheus_query 'up==0') || return
     echo "down: $answer"
     [[ $answer == *'"result":[]'* ]]

@@ -105,7 +105,10 @@ impl Prepared {
             over.store(true, Ordering::Relaxed);
             given
         };
-        let (orders, given) = futures::try_join!(self.place_until(&over, interval), disturbance)?;
+        // Both to their ends, whatever becomes of the other: a disturbance may have
+        // something to put right again.
+        let (orders, given) = futures::join!(self.place_until(&over, interval), disturbance);
+        let (orders, given) = (orders?, given?);
         let posting = started.elapsed();
         Ok((self.settle(orders, started, posting, patience).await?, given))
     }
