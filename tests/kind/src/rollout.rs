@@ -33,7 +33,7 @@ impl Namespace {
     }
 
     /// Waits until every Deployment and StatefulSet has all its pods, as they
-    /// are asked for now, and no others.
+    /// are asked for now, and no others, not even such as are being stopped.
     ///
     /// # Errors
     /// It takes longer than [`PATIENCE`].
@@ -45,6 +45,10 @@ impl Namespace {
             }
             for found in self.api::<StatefulSet>().list(&all).await? {
                 stateful_rolled_out(&found)?;
+            }
+            for found in self.api::<Pod>().list(&all).await? {
+                let stays = found.metadata.deletion_timestamp.is_none();
+                ensure!(stays, "{} is being stopped", found.name_any());
             }
             Ok(())
         })

@@ -239,7 +239,8 @@ impl Client {
                     if response.status().is_server_error()
                         || response.status() == StatusCode::TOO_MANY_REQUESTS =>
                 {
-                    format!("{}", response.status())
+                    let status = response.status();
+                    format!("{status} {}", response.text().await.unwrap_or_default())
                 }
                 Ok(response) => {
                     let status = response.status();

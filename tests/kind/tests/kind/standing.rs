@@ -1,6 +1,6 @@
 //! What stands ready for a test, and in whose company it runs.
 
-use kind_tests::{Cluster, Namespace, helm::Release, ingress};
+use kind_tests::{Cluster, Namespace, PATIENCE, helm::Release, ingress};
 use shop_tests::client::Client;
 use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -30,6 +30,9 @@ pub(crate) struct Victim {
     _shared: Shared,
     _turn: MutexGuard<'static, bool>,
 }
+
+/// The host of its API.
+const VICTIM_HOST: &str = "api.faults.localhost";
 
 /// What the victim is installed with.
 pub(crate) const VICTIM_VALUES: [&str; 2] =
@@ -62,13 +65,19 @@ impl Victim {
             *turn = true;
         }
         let victim = Self {
-            client: ingress::shop("api.faults.localhost").unwrap(),
+            client: ingress::shop(VICTIM_HOST).unwrap(),
             namespace,
             _shared: shared,
             _turn: turn,
         };
         victim.release().install(&VICTIM_VALUES, &[]).await.unwrap();
         victim.namespace.settled().await.unwrap();
+        // Not by the victim's client, which counts what goes wrong.
+        let client = ingress::shop(VICTIM_HOST).unwrap();
+        let served = victim.namespace.until("the ingress leads to it", PATIENCE, async || {
+            client.orders(1).await.map(drop)
+        });
+        served.await.unwrap();
         victim
     }
 
