@@ -74,9 +74,9 @@ impl Victim {
         victim.namespace.settled().await.unwrap();
         // Not by the victim's client, which counts what goes wrong.
         let client = ingress::shop(VICTIM_HOST).unwrap();
-        let served = victim.namespace.until("the ingress leads to it", PATIENCE, async || {
-            client.orders(1).await.map(drop)
-        });
+        let served = victim
+            .namespace
+            .until("the ingress leads to it", PATIENCE, async || client.orders(1).await.map(drop));
         served.await.unwrap();
         victim
     }
