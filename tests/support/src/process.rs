@@ -180,9 +180,17 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// Sends what the spec says for the death of the parent, without waiting for the effect.
+    /// Sends what the spec says for the death of the parent, without waiting for the effect. In a
+    /// test that fails it first shows the last lines of output.
     fn drop(&mut self) {
         let running = self.current();
+        if thread::panicking() {
+            let (name, tail) = (&self.spec.name, running.tail.last(SHOWN_LINES));
+            #[expect(clippy::print_stderr, reason = "the test harness captures it for the report")]
+            {
+                eprintln!("---- the last output of {name}:\n{tail}");
+            }
+        }
         match self.spec.on_parent_death {
             Signal::KILL => running.kill_group(),
             gentler => running.signal(gentler),

@@ -21,8 +21,10 @@ pub(crate) async fn with_header(broker: &str, topic: &str, name: &[u8]) {
     let mut body = Vec::new();
     body.extend(0_i16.to_be_bytes()); // attributes
     body.extend(0_i32.to_be_bytes()); // last offset delta
-    body.extend(1_700_000_000_000_i64.to_be_bytes()); // first timestamp
-    body.extend(1_700_000_000_000_i64.to_be_bytes()); // last timestamp
+    // Of today: a broker deletes what is older than its retention, read or not.
+    let now = jiff::Timestamp::now().as_millisecond();
+    body.extend(now.to_be_bytes()); // first timestamp
+    body.extend(now.to_be_bytes()); // last timestamp
     body.extend((-1_i64).to_be_bytes()); // producer id
     body.extend((-1_i16).to_be_bytes()); // producer epoch
     body.extend((-1_i32).to_be_bytes()); // first sequence
