@@ -5,6 +5,8 @@
 //! - [`snapshot`] and [`window`]: how an outbox is read without a status column
 //!   and without losing a late commit.
 //! - [`chunk_size`]: how much goes to the broker at a time.
+//! - [`share`] and [`lease`]: who publishes which part of an outbox, and how a
+//!   part passes from one relay to another.
 //! - [`route`]: from a row to a Kafka topic.
 //! - [`delivery`]: in which order inbox messages go to the application.
 //! - [`event`]: what the application receives (CloudEvents) and answers.
@@ -21,7 +23,9 @@ pub mod config;
 pub mod delivery;
 pub mod event;
 pub mod failure;
+pub mod lease;
 pub mod route;
+pub mod share;
 pub mod snapshot;
 pub mod sql_name;
 pub mod status;
