@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::share::RelayId;
+
 /// The whole sidecar.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -35,6 +37,11 @@ pub struct OutboxReport {
     pub waiting_for: Option<String>,
     /// Buckets this relay publishes.
     pub leased_buckets: usize,
+    /// This run of the relay, as it stands in `owner` of its buckets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relay: Option<RelayId>,
+    /// The leases of all buckets, as this relay last saw them.
+    pub leases: Vec<LeaseReport>,
     /// Rows published since this process started.
     pub published: u64,
     /// When the table was last read to its end.
@@ -45,6 +52,20 @@ pub struct OutboxReport {
     pub oldest_pending_age_seconds: f64,
     /// How far the buckets are.
     pub cursors: Vec<CursorReport>,
+}
+
+/// A bucket's lease.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LeaseReport {
+    /// The bucket.
+    pub bucket: i32,
+    /// The relay that publishes it, if any does.
+    pub owner: Option<RelayId>,
+    /// How often it was taken.
+    pub epoch: i64,
+    /// When the lease ends unless it is renewed, on the database's clock.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Buckets at the same cursor.

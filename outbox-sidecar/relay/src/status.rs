@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use outbox_sidecar_core::{
     config::Config,
-    status::{CursorReport, InboxReport, OutboxReport, Report},
+    share::RelayId,
+    status::{CursorReport, InboxReport, LeaseReport, OutboxReport, Report},
     window::Cursor,
 };
 
@@ -79,17 +80,23 @@ impl OutboxStatus {
         self.update(|report| report.waiting_for = Some(what.to_owned()));
     }
 
-    pub(crate) fn holding(&self, buckets: usize) {
+    pub(crate) fn holding(&self, relay: RelayId, leases: &[LeaseReport]) {
+        let buckets = leases.iter().filter(|lease| lease.owner == Some(relay)).count();
         self.update(|report| {
             report.leased_buckets = buckets;
+            report.relay = Some(relay);
+            report.leases = leases.to_vec();
             report.waiting_for = (buckets == 0)
-                .then(|| "bucket leases: another relay of this outbox holds them".to_owned());
+                .then(|| "bucket leases: other relays of this outbox hold them".to_owned());
         });
     }
 
     /// The buckets were given back; the reason is told by who ended the part.
     pub(crate) fn released(&self) {
-        self.update(|report| report.leased_buckets = 0);
+        self.update(|report| {
+            (report.leased_buckets, report.relay) = (0, None);
+            report.leases.clear();
+        });
     }
 
     pub(crate) fn passed(&self) {

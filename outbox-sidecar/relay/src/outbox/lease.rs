@@ -1,17 +1,24 @@
-//! Bucket leases and cursors, as rows of `outbox_sidecar.cursor`.
+//! Bucket leases and cursors, as rows of `outbox_sidecar.cursor`, and the relays
+//! that share them, as rows of `outbox_sidecar.relay`.
 //!
-//! A lease is a row's `owner`, `epoch` and `expires_at`, on the database's
-//! clock. Each takeover raises the epoch, and every cursor write is conditional
-//! on owner and epoch: a relay that lost its lease without noticing can write
-//! nothing.
+//! What the rows mean and who may do what is in `core/src/lease.rs`; this is its
+//! SQL, and what a relay remembers of it.
+
+mod sharing;
+mod statements;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
 use deadpool_postgres::Pool;
-use outbox_sidecar_core::window::{Cursor, OpenWindow};
+use outbox_sidecar_core::{
+    lease::Plan,
+    share::RelayId,
+    status::LeaseReport,
+    window::{Cursor, OpenWindow},
+};
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
@@ -22,12 +29,29 @@ use crate::error::Error;
 pub struct Leases {
     pool: Pool,
     outbox: String,
-    owner: Uuid,
+    buckets: u16,
+    owner: RelayId,
     duration: Duration,
     held: BTreeMap<i32, Held>,
+    /// How many were lost to other relays so far.
+    lost: u64,
+    /// The live relays, as last seen, and what each shall publish.
+    members: BTreeSet<RelayId>,
+    shares: BTreeMap<i32, RelayId>,
+    /// What is still to do for the share.
+    plan: Plan,
+    /// All leases, as last seen.
+    seen: Vec<LeaseReport>,
     /// Until when the leases surely hold, on this process's clock.
     valid_until: Instant,
+    /// When to look again.
+    due: Instant,
+    /// How long to wait for another relay to give up what is awaited from it.
+    pause: Duration,
 }
+
+/// The wait doubles from here up to a third of the lease.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
 struct Held {
     epoch: i64,
@@ -58,10 +82,7 @@ impl Leases {
         let client = pool.get().await?;
         client
             .execute_typed(
-                "INSERT INTO outbox_sidecar.cursor (outbox, bucket, published)
-                 SELECT $1, bucket, $2::pg_snapshot FROM generate_series(0, $3 - 1) AS bucket
-                 WHERE NOT EXISTS (SELECT FROM outbox_sidecar.cursor WHERE outbox = $1)
-                 ON CONFLICT DO NOTHING",
+                statements::MAKE_CURSORS,
                 &[
                     (&outbox, Type::TEXT),
                     (&Cursor::start().published().to_string(), Type::TEXT),
@@ -88,65 +109,19 @@ impl Leases {
         Ok(Self {
             pool,
             outbox: outbox.to_owned(),
+            buckets,
             owner: Uuid::new_v4(),
             duration,
             held: BTreeMap::new(),
+            lost: 0,
+            members: BTreeSet::new(),
+            shares: BTreeMap::new(),
+            plan: Plan::default(),
+            seen: Vec::new(),
             valid_until: Instant::now(),
+            due: Instant::now(),
+            pause: SHORTEST_PAUSE,
         })
-    }
-
-    /// Takes the buckets that nobody holds, and renews those held. Returns how
-    /// many are held now.
-    ///
-    /// # Errors
-    /// The database is away, or a stored cursor is damaged. After an error the
-    /// leases held before are still held, as long as [`valid`](Self::valid) says.
-    pub async fn acquire(&mut self) -> Result<usize, Error> {
-        let asked_at = Instant::now();
-        let client = self.pool.get().await?;
-        // SKIP LOCKED: a row being taken by another relay is not worth waiting for.
-        let rows = client
-            .query_typed(
-                "UPDATE outbox_sidecar.cursor AS c
-                 SET owner = $2, expires_at = clock_timestamp() + $3 * interval '1 millisecond',
-                     epoch = CASE WHEN c.owner = $2 THEN c.epoch ELSE c.epoch + 1 END
-                 FROM (SELECT outbox, bucket FROM outbox_sidecar.cursor
-                       WHERE outbox = $1 AND (owner IS NULL OR owner = $2 OR expires_at < clock_timestamp())
-                       ORDER BY bucket FOR UPDATE SKIP LOCKED) AS free
-                 WHERE c.outbox = free.outbox AND c.bucket = free.bucket
-                 RETURNING c.bucket, c.epoch, c.published::text, c.window_until::text, c.window_after",
-                &[
-                    (&self.outbox, Type::TEXT),
-                    (&self.owner, Type::UUID),
-                    (&self.duration_millis(), Type::FLOAT8),
-                ],
-            )
-            .await
-            .map_err(Error::database("take bucket leases"))?;
-        let held_before = self.held.len();
-        let mut held = BTreeMap::new();
-        for row in rows {
-            let (bucket, epoch): (i32, i64) = (row.get(0), row.get(1));
-            let cursor = match self.held.remove(&bucket) {
-                // The cursor in memory may be ahead: empty windows are not stored.
-                Some(known) if known.epoch == epoch => known.cursor,
-                _ => self.stored_cursor(&row)?,
-            };
-            held.insert(bucket, Held { epoch, cursor });
-        }
-        for bucket in self.held.keys() {
-            tracing::warn!(
-                outbox = self.outbox,
-                bucket,
-                "lost the lease of a bucket to another relay"
-            );
-        }
-        if held.len() != held_before {
-            tracing::info!(outbox = self.outbox, buckets = held.len(), "holding bucket leases");
-        }
-        self.held = held;
-        self.valid_until = asked_at + self.duration;
-        Ok(self.held.len())
     }
 
     /// Whether the leases surely still hold. Publishing beyond this might
@@ -155,9 +130,23 @@ impl Leases {
         Instant::now() < self.valid_until
     }
 
-    /// Whether a third of the lease has passed, so that it is time to renew.
-    pub fn renewal_due(&self) -> bool {
-        Instant::now() + self.duration * 2 / 3 >= self.valid_until
+    /// When to call [`acquire`](Self::acquire) again: three times per lease, and
+    /// sooner when another relay is about to give a bucket back.
+    pub fn due(&self) -> Instant {
+        self.due
+    }
+
+    /// How many buckets other relays have taken because the lease had expired. While
+    /// rows are under way, an increase says that they are perhaps another's now.
+    pub fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    /// Whether a lane's buckets are still held, and nobody else moved them on.
+    pub fn holds(&self, lane: &Lane) -> bool {
+        lane.buckets
+            .iter()
+            .all(|bucket| self.held.get(bucket).is_some_and(|held| held.cursor == lane.cursor))
     }
 
     /// Goes back to the stored cursors, as the database may be another one than
@@ -168,6 +157,16 @@ impl Leases {
     pub async fn reload(&mut self) -> Result<usize, Error> {
         self.held.clear();
         self.acquire().await
+    }
+
+    /// This relay, as it stands in the rows it owns.
+    pub fn relay(&self) -> RelayId {
+        self.owner
+    }
+
+    /// The leases of all buckets, as last seen.
+    pub fn seen(&self) -> &[LeaseReport] {
+        &self.seen
     }
 
     /// How many buckets are held.
@@ -224,11 +223,7 @@ impl Leases {
             client.transaction().await.map_err(Error::database("begin a transaction"))?;
         let stored = transaction
             .execute_typed(
-                "UPDATE outbox_sidecar.cursor AS c
-                 SET published = $3::pg_snapshot, window_until = $4::pg_snapshot, window_after = $5,
-                     expires_at = clock_timestamp() + $6 * interval '1 millisecond', updated_at = clock_timestamp()
-                 FROM unnest($7::int4[], $8::int8[]) AS mine(bucket, epoch)
-                 WHERE c.outbox = $1 AND c.owner = $2 AND c.bucket = mine.bucket AND c.epoch = mine.epoch",
+                statements::ADVANCE,
                 &[
                     (&self.outbox, Type::TEXT),
                     (&self.owner, Type::UUID),
@@ -248,8 +243,7 @@ impl Leases {
         for row in dead {
             transaction
                 .execute_typed(
-                    "INSERT INTO outbox_sidecar.dead_letter (outbox, position, message_id, key, reason)
-                     VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+                    statements::BURY,
                     &[
                         (&self.outbox, Type::TEXT),
                         (&row.position, Type::INT8),
@@ -269,19 +263,17 @@ impl Leases {
         Ok(())
     }
 
-    /// Gives all buckets back, so that another relay need not wait.
+    /// Gives all buckets back and claims no share any more, so that the other
+    /// relays need not wait.
     ///
     /// # Errors
     /// The database is away; the leases then expire by themselves.
     pub async fn release(&mut self) -> Result<(), Error> {
-        if self.held.is_empty() {
-            return Ok(());
-        }
         self.held.clear();
         let client = self.pool.get().await?;
         client
             .execute_typed(
-                "UPDATE outbox_sidecar.cursor SET owner = NULL, expires_at = NULL WHERE outbox = $1 AND owner = $2",
+                statements::RELEASE,
                 &[(&self.outbox, Type::TEXT), (&self.owner, Type::UUID)],
             )
             .await
@@ -291,8 +283,8 @@ impl Leases {
 
     fn stored_cursor(&self, row: &Row) -> Result<Cursor, Error> {
         let damaged = |source| Error::Cursor { outbox: self.outbox.clone(), source };
-        let published = row.get::<_, &str>(2).parse().map_err(damaged)?;
-        let open = match (row.get::<_, Option<&str>>(3), row.get(4)) {
+        let published = row.get::<_, &str>("published").parse().map_err(damaged)?;
+        let open = match (row.get::<_, Option<&str>>("window_until"), row.get("window_after")) {
             (Some(until), Some(after)) => {
                 Some(OpenWindow { until: until.parse().map_err(damaged)?, after })
             }

@@ -9,7 +9,7 @@ use deadpool_postgres::{Client, Pool};
 use outbox_sidecar_core::{chunk_size::ChunkSize, config, window::Cursor};
 use tokio::{
     sync::Notify,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -115,22 +115,31 @@ impl Pass<'_> {
     async fn repeat(&mut self, stop: &CancellationToken) -> Result<(), Error> {
         let poll = self.relay.config.poll;
         let mut wait = poll.minimum.get();
-        let mut renewal = interval(self.renewal_interval());
-        renewal.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look_at = Instant::now();
         let mut count = interval(COUNT_INTERVAL);
         count.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
+            let held = self.leases.held();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                _ = renewal.tick() => self.renew().await?,
-                _ = count.tick() => self.count_pending().await?,
+                () = sleep_until(self.leases.due().into()) => {
+                    self.renew().await?;
+                    if self.leases.held() <= held {
+                        continue;
+                    }
+                    // Rows may have waited for buckets that are new here.
+                }
+                _ = count.tick() => {
+                    self.count_pending().await?;
+                    continue;
+                }
                 () = self.relay.wake.notified() => {}
-                () = tokio::time::sleep(wait) => {}
+                () = sleep_until(look_at.into()) => {}
             }
             if self.leases.held() == 0 {
-                // Another relay publishes; look again when leases are due.
-                wait = self.renewal_interval();
+                // Other relays publish; this one looks when leases are due.
+                look_at = Instant::now() + poll.maximum.get();
                 continue;
             }
             let published = self.publish_all(stop).await?;
@@ -139,6 +148,7 @@ impl Pass<'_> {
             } else {
                 (wait * 2).clamp(poll.minimum.get(), poll.maximum.get())
             };
+            look_at = Instant::now() + wait;
         }
     }
 
@@ -146,7 +156,7 @@ impl Pass<'_> {
     async fn publish_all(&mut self, stop: &CancellationToken) -> Result<usize, Error> {
         let mut published = 0;
         loop {
-            if self.leases.renewal_due() {
+            if Instant::now() >= self.leases.due() {
                 self.renew().await?;
             }
             let mut again = false;
@@ -157,6 +167,11 @@ impl Pass<'_> {
                 if !self.leases.valid() {
                     self.renew().await?;
                     return Ok(published);
+                }
+                if !self.leases.holds(&lane) {
+                    // Lost while the one before it was under way.
+                    again = true;
+                    continue;
                 }
                 let (rows, more) = self.publish_chunk(&lane, stop).await?;
                 published += rows;
@@ -253,8 +268,7 @@ impl Pass<'_> {
         in_flight: &mut InFlight,
         stop: &CancellationToken,
     ) -> Result<Acknowledged, Error> {
-        let mut renewal = interval(self.renewal_interval());
-        renewal.reset();
+        let lost = self.leases.lost();
         let stopping = async {
             stop.cancelled().await;
             tokio::time::sleep(DRAIN_TIMEOUT).await;
@@ -263,7 +277,7 @@ impl Pass<'_> {
         loop {
             tokio::select! {
                 acknowledged = in_flight.acknowledged(&self.publisher) => return acknowledged,
-                _ = renewal.tick() => {
+                () = sleep_until(self.leases.due().into()) => {
                     if self.publisher.brokers_down() {
                         self.relay.status.waiting("a Kafka broker to acknowledge rows");
                     }
@@ -271,8 +285,8 @@ impl Pass<'_> {
                         // What piles up behind an outage must be seen during it.
                         self.count_pending().await?;
                     }
-                    let before = self.leases.held();
-                    if self.leases.acquire().await? < before {
+                    self.leases.acquire().await?;
+                    if self.leases.lost() > lost {
                         return Err(Error::LeaseLost { outbox: self.relay.config.name.clone() });
                     }
                 }
@@ -281,9 +295,12 @@ impl Pass<'_> {
         }
     }
 
+    /// Renews the leases and takes and gives what is due; nothing may be under way.
     async fn renew(&mut self) -> Result<(), Error> {
-        let held = self.leases.acquire().await?;
-        self.relay.status.holding(held);
+        self.leases.acquire().await?;
+        self.leases.hand_back().await?;
+        let held = self.leases.held();
+        self.relay.status.holding(self.leases.relay(), self.leases.seen());
         self.relay.metrics.holding(held);
         Ok(())
     }
@@ -304,9 +321,5 @@ impl Pass<'_> {
             self.leases.lanes().into_iter().map(|lane| (lane.buckets, lane.cursor)).collect();
         self.relay.status.pending(rows, age, &cursors);
         Ok(())
-    }
-
-    fn renewal_interval(&self) -> Duration {
-        self.relay.config.lease.get() / 3
     }
 }

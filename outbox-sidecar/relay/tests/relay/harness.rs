@@ -126,6 +126,13 @@ impl Bench {
         Sidecar::start(config, self.database.url(), &self.files).await
     }
 
+    /// One more sidecar with the same configuration, but for its admin port.
+    pub(crate) async fn start_another(&self, config: &Config) -> Sidecar {
+        let mut config = config.clone();
+        config.admin.listen.set_port(ports::free().unwrap());
+        self.start(&config).await
+    }
+
     /// Adds a row in a transaction of its own.
     pub(crate) async fn add(&self, key: &str, number: i32) {
         insert(&self.client, key, number).await;
@@ -295,6 +302,14 @@ impl Sidecar {
             })
             .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
             .sum()
+    }
+
+    /// Waits until it holds so many buckets.
+    pub(crate) async fn holds(&self, buckets: u64) {
+        wait::until(&format!("{buckets} buckets are held"), PATIENCE, || async {
+            (self.status().await["outboxes"]["things"]["leasedBuckets"] == buckets).then_some(())
+        })
+        .await;
     }
 
     /// Waits until `/status` names something that is waited for, and returns it.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use outbox_sidecar::{error::Error, outbox::lease::Leases};
+use outbox_sidecar_core::{lease::Lease, share::RelayId};
 
 use crate::harness::{Bench, pool};
 
@@ -21,6 +22,11 @@ async fn a_lease_lost_and_taken_back_does_not_turn_the_cursor_back() {
     bench
         .client
         .execute("UPDATE outbox_sidecar.cursor SET expires_at = now() - interval '1 second'", &[])
+        .await
+        .unwrap();
+    bench
+        .client
+        .batch_execute("UPDATE outbox_sidecar.relay SET expires_at = now() - interval '1 second'")
         .await
         .unwrap();
     let mut second = open().await.unwrap();
@@ -68,4 +74,47 @@ async fn leases_are_renewed_before_they_expire_while_a_backlog_is_published() {
     let lapses: i64 =
         bench.client.query_one("SELECT count(*) FROM lapse", &[]).await.unwrap().get(0);
     assert_eq!(lapses, 0);
+}
+
+/// The rules that the model checker has proved are those that the SQL follows.
+#[tokio::test]
+async fn who_may_take_and_who_may_write_is_as_the_core_says() {
+    let bench = Bench::new("rules").await;
+    let pool = pool(&bench);
+    outbox_sidecar::database::prepare(&pool).await.unwrap();
+    let mut leases = Leases::open(pool, "things", 1, Duration::from_secs(3600)).await.unwrap();
+    assert_eq!(leases.acquire().await.unwrap(), 1);
+    let sql = "SELECT owner, epoch FROM outbox_sidecar.cursor";
+    let row = bench.client.query_one(sql, &[]).await.unwrap();
+    let (me, mut epoch): (RelayId, i64) = (row.get(0), row.get(1));
+    let other = RelayId::from_u128(7);
+    let set = async |owner: Option<RelayId>, epoch: i64, expired: bool| {
+        let sql = "UPDATE outbox_sidecar.cursor SET owner = $1, epoch = $2,
+                   expires_at = CASE WHEN $1::uuid IS NULL THEN NULL
+                                     ELSE now() + CASE WHEN $3 THEN -1 ELSE 1 END * interval '1 hour' END";
+        bench.client.execute(sql, &[&owner, &epoch, &expired]).await.unwrap();
+    };
+    for owner in [None, Some(me), Some(other)] {
+        for expired in [false, true] {
+            for newer in [0, 1] {
+                // As the relay last saw it.
+                set(Some(me), epoch, false).await;
+                leases.reload().await.unwrap();
+                let lane = leases.lanes().remove(0);
+                let lease = Lease {
+                    bucket: 0,
+                    owner,
+                    epoch: epoch + newer,
+                    expired: owner.is_some() && expired,
+                };
+                set(owner, lease.epoch, expired).await;
+                let written = leases.advance(&lane, &lane.cursor.clone(), &[]).await.is_ok();
+                assert_eq!(written, lease.may_write(me, epoch), "{lease:?}");
+                set(owner, lease.epoch, expired).await;
+                let held = leases.acquire().await.unwrap();
+                assert_eq!(held == 1, owner == Some(me) || lease.may_take(), "{lease:?}");
+                epoch += 2;
+            }
+        }
+    }
 }

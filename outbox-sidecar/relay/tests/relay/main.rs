@@ -21,4 +21,5 @@ mod reload;
 mod restored;
 mod retention;
 mod security;
+mod share;
 mod shutdown;

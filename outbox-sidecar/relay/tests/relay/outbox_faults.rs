@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use test_support::{kafka::Broker, postgres::Cluster, proxy::Proxy, wait};
 
-use crate::harness::{Bench, Listener, PATIENCE};
+use crate::harness::{Bench, Listener, PATIENCE, Sidecar};
 
 async fn add_many(bench: &Bench, from: i32, to: i32) {
     bench
@@ -48,24 +48,24 @@ async fn a_second_relay_takes_over_from_one_that_was_killed() {
     let mut config = bench.outbox_config();
     config.outboxes[0].lease = "2s".parse().unwrap();
     let first = bench.start(&config).await;
-    wait::until("the first holds the buckets", PATIENCE, || async {
-        (first.status().await["outboxes"]["things"]["leasedBuckets"] == 8).then_some(())
-    })
-    .await;
-    config.admin.listen.set_port(test_support::ports::free().unwrap());
-    let second = bench.start(&config).await;
-    let waiting = second.waiting_for("outboxes").await;
-    assert!(waiting.contains("another relay"), "{waiting}");
+    first.holds(8).await;
+    let second = bench.start_another(&config).await;
+    first.holds(4).await;
+    second.holds(4).await;
     add_many(&bench, 0, 100).await;
     let mut listener = bench.listen();
     listener.wait_for(100).await;
-    wait::until("the first has stored its cursor", PATIENCE, || async {
-        (first.status().await["outboxes"]["things"]["published"] == 100).then_some(())
+    wait::until("both have stored their cursors", PATIENCE, || async {
+        let published = async |sidecar: &Sidecar| {
+            sidecar.status().await["outboxes"]["things"]["published"].as_u64().unwrap()
+        };
+        (published(&first).await + published(&second).await == 100).then_some(())
     })
     .await;
     first.process.kill().await;
     add_many(&bench, 100, 200).await;
     listener.wait_for(200).await;
+    second.holds(8).await;
     assert_eq!(listener.first_by_key(), in_order(0, 200));
     assert_eq!(
         listener.received.len(),
