@@ -53,6 +53,8 @@ find_packages() {
     need mvn maven
     [[ -n ${PG_BIN_DIR:-} ]] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ||
         packages+=(postgresql)
+    # Tests go through it. Debian puts it where not everybody's PATH leads.
+    [[ -x /usr/sbin/pgbouncer ]] || need pgbouncer pgbouncer
     if [[ $purpose == lint ]]; then
         need shellcheck shellcheck
     fi
@@ -73,6 +75,10 @@ install_packages() {
     fi
     as_root apt-get update -qq
     as_root apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+    # Again only the program is wanted, no service on 6432.
+    if [[ " ${packages[*]} " == *" pgbouncer "* && -d /run/systemd/system ]]; then
+        as_root systemctl disable --quiet --now pgbouncer
+    fi
 }
 
 check_rust() {

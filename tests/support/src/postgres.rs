@@ -3,9 +3,11 @@
 mod cluster;
 mod database;
 mod install;
+mod pooler;
 mod server;
 
 pub use cluster::{Cluster, Options, Storage};
 pub(crate) use cluster::{generate_password, write_secret};
 pub use database::TestDatabase;
+pub use pooler::Pooler;
 pub use server::Server;

@@ -16,6 +16,7 @@ mod lease;
 mod outbox;
 mod outbox_faults;
 mod outbox_refusals;
+mod pooler;
 mod raw_produce;
 mod reload;
 mod restored;

@@ -181,7 +181,7 @@ fn major_of(bin: &Path) -> Result<u32> {
 }
 
 /// `postgres` when the package has made it, else `nobody`.
-fn unprivileged_user() -> Result<User> {
+pub(super) fn unprivileged_user() -> Result<User> {
     let passwd = fs::read_to_string("/etc/passwd").context(|| "read /etc/passwd".to_owned())?;
     ["postgres", "nobody"]
         .iter()
