@@ -13,10 +13,10 @@ use axum::{
     routing::{get, post},
 };
 use outbox_sidecar_core::status::Report;
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{metrics::Metrics, status::Status};
+use crate::{metrics::Metrics, outbox::wake::Wake, status::Status};
 
 /// What the endpoints show and poke.
 #[derive(Clone)]
@@ -31,18 +31,18 @@ pub struct Admin {
 
 /// Pokes every outbox there is at the time; clones share it.
 #[derive(Clone, Default)]
-pub struct Wakes(Arc<Mutex<Vec<Arc<Notify>>>>);
+pub struct Wakes(Arc<Mutex<Vec<Wake>>>);
 
 impl Wakes {
     /// Pokes these from now on.
-    pub fn replace(&self, wakes: Vec<Arc<Notify>>) {
+    pub fn replace(&self, wakes: Vec<Wake>) {
         // A list left by a panicking thread is still good.
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = wakes;
     }
 
-    fn notify(&self) {
+    fn poke(&self) {
         for wake in self.0.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            wake.notify_one();
+            wake.poke();
         }
     }
 }
@@ -91,6 +91,6 @@ async fn status(State(admin): State<Admin>) -> Json<Report> {
 }
 
 async fn wake(State(admin): State<Admin>) -> StatusCode {
-    admin.wakes.notify();
+    admin.wakes.poke();
     StatusCode::NO_CONTENT
 }

@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use deadpool_postgres::Pool;
 use outbox_sidecar_core::{backoff::Backoff, config::Config};
 use tokio::{
-    sync::Notify,
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -19,7 +18,11 @@ use crate::{
     inbox::{ingest::InboxRelay, retention::purge_inbox},
     kafka::topics::TopicMaker,
     metrics::Metrics,
-    outbox::{relay::OutboxRelay, retention::purge_outbox},
+    outbox::{
+        relay::OutboxRelay,
+        retention::purge_outbox,
+        wake::{Neighbours, Poked, Wake},
+    },
     status::Status,
 };
 
@@ -42,7 +45,7 @@ pub struct Parts {
     pool: Pool,
     topics: Arc<TopicMaker>,
     http: reqwest::Client,
-    wakes: Vec<Arc<Notify>>,
+    wakes: Vec<Wake>,
     metrics: Metrics,
     status: Status,
 }
@@ -64,7 +67,7 @@ impl Parts {
             pool: database::pool(&config.database)?,
             topics: Arc::new(TopicMaker::new(&config.kafka, config.topics.clone())?),
             http,
-            wakes: config.outboxes.iter().map(|_| Arc::default()).collect(),
+            wakes: config.outboxes.iter().map(|_| Wake::default()).collect(),
             config: config.clone(),
             metrics: metrics.clone(),
             status: status.clone(),
@@ -72,7 +75,7 @@ impl Parts {
     }
 
     /// One for each outbox, to poke it.
-    pub fn wakes(&self) -> Vec<Arc<Notify>> {
+    pub fn wakes(&self) -> Vec<Wake> {
         self.wakes.clone()
     }
 
@@ -129,7 +132,7 @@ impl Parts {
                 kafka: self.config.kafka.clone(),
                 pool: self.pool.clone(),
                 topics: Arc::clone(&self.topics),
-                wake: Arc::clone(wake),
+                wake: wake.clone(),
                 metrics: self.metrics.outbox(&outbox.name),
                 status: self.status.outbox(&outbox.name),
             };
@@ -149,7 +152,7 @@ impl Parts {
                 topics: Arc::clone(&self.topics),
                 http: self.http.clone(),
                 // What an application applies, it mostly answers through its outbox.
-                applied: Arc::new(move || wakes.iter().for_each(|wake| wake.notify_one())),
+                applied: Arc::new(move || wakes.iter().for_each(Wake::poke)),
                 metrics: self.metrics.inbox(&inbox.name),
                 status: self.status.inbox(&inbox.name),
             };
@@ -161,6 +164,18 @@ impl Parts {
                 };
                 keep_going(&component, &stop, &metrics, waiting, || relay.run(&stop)).await;
             });
+        }
+        if self.config.database.listen && !self.config.outboxes.is_empty() {
+            let poked = self.config.outboxes.iter().zip(&self.wakes).map(|(outbox, wake)| Poked {
+                outbox: outbox.name.clone(),
+                buckets: outbox.buckets,
+                wake: wake.clone(),
+                status: self.status.outbox(&outbox.name),
+            });
+            let neighbours = Neighbours::new(poked.collect());
+            let (pool, database, stop) =
+                (self.pool.clone(), self.config.database.clone(), stop.clone());
+            parts.spawn(async move { neighbours.run(&pool, &database, &stop).await });
         }
         let (pool, config) = (self.pool.clone(), self.config.clone());
         parts.spawn(purge(pool, config, self.metrics.clone(), stop.clone()));

@@ -80,6 +80,10 @@ impl OutboxStatus {
         self.update(|report| report.waiting_for = Some(what.to_owned()));
     }
 
+    pub(crate) fn leased_buckets(&self) -> usize {
+        self.status.lock().outboxes.get(&self.name).map_or(0, |report| report.leased_buckets)
+    }
+
     pub(crate) fn holding(&self, relay: RelayId, leases: &[LeaseReport]) {
         let buckets = leases.iter().filter(|lease| lease.owner == Some(relay)).count();
         self.update(|report| {

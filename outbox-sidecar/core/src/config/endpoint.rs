@@ -20,6 +20,15 @@ pub struct Database {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "FileRef")]
     pub ca: Option<FileRef>,
+    /// Whether the replicas pass wake-ups on to each other by `LISTEN` and
+    /// `NOTIFY`. One of the sidecar's three connections is for that; a pooler in
+    /// transaction mode does not carry it. Default: `true`.
+    #[serde(default = "default_listen")]
+    pub listen: bool,
+}
+
+fn default_listen() -> bool {
+    true
 }
 
 /// The Kafka cluster.

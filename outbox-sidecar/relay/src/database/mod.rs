@@ -9,6 +9,7 @@ use std::{str::FromStr as _, time::Duration};
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Timeouts};
 use outbox_sidecar_core::config;
 use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub use schema::prepare;
 
@@ -17,18 +18,20 @@ use crate::{
     secret::{self, Secret},
 };
 
-/// A sidecar holds no more connections than this: sidecars are many, and a
-/// database's connections are few.
+/// A sidecar holds no more connections than this, the one for listening included:
+/// sidecars are many, and a database's connections are few.
 const MAXIMUM_CONNECTIONS: usize = 3;
 
 /// How long to wait for a connection before calling it an outage.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Makes the pool; connections are opened when first used.
+/// How to connect.
 ///
 /// # Errors
 /// The secret, the URL or the certificates are not usable.
-pub fn pool(config: &config::Database) -> Result<Pool, Error> {
+pub(crate) fn settings(
+    config: &config::Database,
+) -> Result<(tokio_postgres::Config, MakeRustlsConnect), Error> {
     let url = Secret::read(&config.url)?;
     // The driver knows no more than `require`; certificate and name are verified
     // here whenever TLS is used, which is what the stricter modes ask for.
@@ -56,13 +59,22 @@ pub fn pool(config: &config::Database) -> Result<Pool, Error> {
     connection.keepalives_retries(2);
     connection.tcp_user_timeout(Duration::from_secs(30));
     let tls = tls::connector(config.ca.as_ref().map(secret::path).transpose()?)?;
+    Ok((connection, tls))
+}
+
+/// Makes the pool; connections are opened when first used.
+///
+/// # Errors
+/// As for [`settings`].
+pub fn pool(config: &config::Database) -> Result<Pool, Error> {
+    let (connection, tls) = settings(config)?;
     let manager = Manager::from_config(
         connection,
         tls,
         ManagerConfig { recycling_method: RecyclingMethod::Fast },
     );
     Pool::builder(manager)
-        .max_size(MAXIMUM_CONNECTIONS)
+        .max_size(MAXIMUM_CONNECTIONS - usize::from(config.listen))
         .runtime(Runtime::Tokio1)
         .timeouts(Timeouts {
             wait: Some(Duration::from_secs(30)),
@@ -85,7 +97,7 @@ mod tests {
         for mode in ["disable", "require", "verify-ca", "verify-full"] {
             std::fs::write(&file, format!("postgres://u:p@h:5432/d?sslmode={mode}")).unwrap();
             let url = SecretRef::File(file.path().to_owned());
-            assert!(pool(&config::Database { url, ca: None }).is_ok(), "{mode}");
+            assert!(pool(&config::Database { url, ca: None, listen: true }).is_ok(), "{mode}");
         }
     }
 }

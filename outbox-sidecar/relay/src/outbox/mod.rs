@@ -5,9 +5,11 @@
 //! - [`publisher`]: to the broker, and what it acknowledged.
 //! - [`relay`]: the loop that ties them together.
 //! - [`retention`]: removing what was published long ago.
+//! - [`wake`]: pokes, from here and from other sidecars.
 
 pub mod lease;
 pub mod publisher;
 pub mod reader;
 pub mod relay;
 pub mod retention;
+pub mod wake;

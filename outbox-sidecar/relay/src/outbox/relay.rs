@@ -7,16 +7,14 @@ use std::{
 
 use deadpool_postgres::{Client, Pool};
 use outbox_sidecar_core::{chunk_size::ChunkSize, config, window::Cursor};
-use tokio::{
-    sync::Notify,
-    time::{MissedTickBehavior, interval, sleep_until, timeout},
-};
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     lease::{Lane, Leases},
     publisher::{Acknowledged, InFlight, Publisher, Taken},
     reader::Reader,
+    wake::Wake,
 };
 use crate::{
     database::table::{check_buckets, check_outbox},
@@ -43,7 +41,7 @@ pub struct OutboxRelay {
     /// Makes topics.
     pub topics: Arc<TopicMaker>,
     /// A poke that rows are waiting.
-    pub wake: Arc<Notify>,
+    pub wake: Wake,
     /// What is counted.
     pub metrics: OutboxMetrics,
     /// What is told.
@@ -134,7 +132,7 @@ impl Pass<'_> {
                     self.count_pending().await?;
                     continue;
                 }
-                () = self.relay.wake.notified() => {}
+                () = self.relay.wake.poked() => {}
                 () = sleep_until(look_at.into()) => {}
             }
             if self.leases.held() == 0 {

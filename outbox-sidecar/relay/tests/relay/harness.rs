@@ -213,8 +213,12 @@ pub(crate) fn pool(bench: &Bench) -> deadpool_postgres::Pool {
     let file = bench.files.path().join("url");
     std::fs::write(&file, bench.database.url()).unwrap();
     let url = outbox_sidecar_core::config::SecretRef::File(file);
-    outbox_sidecar::database::pool(&outbox_sidecar_core::config::Database { url, ca: None })
-        .unwrap()
+    outbox_sidecar::database::pool(&outbox_sidecar_core::config::Database {
+        url,
+        ca: None,
+        listen: false,
+    })
+    .unwrap()
 }
 
 pub(crate) async fn insert(client: &impl tokio_postgres::GenericClient, key: &str, number: i32) {

@@ -24,3 +24,4 @@ mod retention;
 mod security;
 mod share;
 mod shutdown;
+mod wake;
