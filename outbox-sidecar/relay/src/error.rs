@@ -39,6 +39,12 @@ pub enum Error {
         /// The outbox.
         outbox: String,
     },
+    /// Another relay introduced itself as the transactional producer.
+    #[error("another relay has taken over the Kafka producer `{producer}`")]
+    Fenced {
+        /// Its `transactional.id`.
+        producer: String,
+    },
     /// Kafka refused or could not be reached.
     #[error("cannot {action}: {source}")]
     Kafka {
@@ -72,7 +78,9 @@ impl Error {
     /// What decides the reaction.
     pub fn class(&self) -> Class {
         match self {
-            Self::Connect(_) | Self::LeaseLost { .. } | Self::Ended(_) => Class::Outage,
+            Self::Connect(_) | Self::LeaseLost { .. } | Self::Fenced { .. } | Self::Ended(_) => {
+                Class::Outage
+            }
             Self::Database { source, .. } => source.code().map_or(Class::Outage, |code| {
                 // 42: undefined table or column, insufficient privilege, syntax.
                 // 3D, 28: no such database, authentication.
@@ -116,6 +124,8 @@ pub fn kafka_class(error: &KafkaError) -> Class {
             | Code::TopicAuthorizationFailed
             | Code::GroupAuthorizationFailed
             | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+            | Code::InvalidTransactionTimeout
             | Code::SaslAuthenticationFailed
             | Code::Authentication
             | Code::PolicyViolation

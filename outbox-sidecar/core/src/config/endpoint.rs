@@ -137,7 +137,7 @@ const RESERVED_PROPERTIES: [(&str, &str); 25] = [
     ("request.required.acks", "a row counts as published only when all in-sync replicas have it"),
     ("enable.idempotence", "order within a key depends on it"),
     ("enable.gapless.guarantee", "order within a key depends on it"),
-    ("transactional.id", "delivery is idempotent"),
+    ("transactional.id", "use outboxes[].delivery and transactionalIdPrefix"),
     ("delivery.report.only.error", "a row is published when the broker says so"),
     ("message.timeout.ms", "an outage never drops a row"),
     ("delivery.timeout.ms", "an outage never drops a row"),

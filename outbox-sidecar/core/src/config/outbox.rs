@@ -37,6 +37,12 @@ pub struct Outbox {
     /// What a crash may do to what is already published. Default: `idempotent`.
     #[serde(default)]
     pub delivery: Delivery,
+    /// With `delivery: transactional`, how the producers' `transactional.id`s begin;
+    /// they go on with the outbox's name, an id from its database, and the bucket.
+    /// 1 to 100 letters, digits, `.`, `_` and `-`. Default: `outbox-sidecar`.
+    #[serde(default = "default_transactional_id_prefix")]
+    #[schemars(regex(pattern = "^[a-zA-Z0-9._-]{1,100}$"))]
+    pub transactional_id_prefix: String,
     /// How much is read at a time.
     #[serde(default)]
     pub chunk: Chunk,
@@ -71,6 +77,10 @@ pub enum Delivery {
     /// deduplicate on the `id` header.
     #[default]
     Idempotent,
+    /// The same, and each chunk is a transaction of its bucket: a consumer that
+    /// reads committed messages sees a chunk wholly or not at all, and nothing from
+    /// a relay that another has replaced. Takes a producer per bucket.
+    Transactional,
 }
 
 /// What the columns of the outbox table are called.
@@ -163,6 +173,20 @@ impl Outbox {
         if !(1..=1024).contains(&self.buckets) {
             return wrong("buckets", "must be between 1 and 1024");
         }
+        if self.delivery == Delivery::Transactional && self.buckets > MAXIMUM_PRODUCERS {
+            let problem = format!(
+                "must be at most {MAXIMUM_PRODUCERS} with `delivery: transactional`, which takes a producer for each"
+            );
+            return wrong("buckets", &problem);
+        }
+        let prefix = &self.transactional_id_prefix;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        if !(1..=100).contains(&prefix.len()) || !prefix.chars().all(allowed) {
+            return wrong(
+                "transactionalIdPrefix",
+                "use 1 to 100 letters, digits, `.`, `_` and `-`",
+            );
+        }
         if !(1..=100_000).contains(&self.chunk.rows) {
             return wrong("chunk.rows", "must be between 1 and 100000");
         }
@@ -178,6 +202,13 @@ impl Outbox {
 
 fn default_buckets() -> u16 {
     8
+}
+
+/// Each has threads and a buffer of its own.
+const MAXIMUM_PRODUCERS: u16 = 64;
+
+fn default_transactional_id_prefix() -> String {
+    "outbox-sidecar".to_owned()
 }
 
 fn default_lease() -> Period {

@@ -159,6 +159,11 @@ impl Leases {
         self.acquire().await
     }
 
+    /// The buckets held, with their epochs.
+    pub fn epochs(&self) -> BTreeMap<i32, i64> {
+        self.held.iter().map(|(bucket, held)| (*bucket, held.epoch)).collect()
+    }
+
     /// This relay, as it stands in the rows it owns.
     pub fn relay(&self) -> RelayId {
         self.owner

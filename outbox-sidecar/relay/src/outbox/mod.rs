@@ -1,13 +1,17 @@
 //! Publishing: rows of an outbox table to Kafka.
 //!
+//! - [`identity`]: what tells an outbox from all others.
 //! - [`lease`]: which buckets this relay may publish, and how far each is.
 //! - [`reader`]: the rows of the next window, in order.
 //! - [`publisher`]: to the broker, and what it acknowledged.
+//! - [`producers`]: the clients for that, of all buckets or of each.
 //! - [`relay`]: the loop that ties them together.
 //! - [`retention`]: removing what was published long ago.
 //! - [`wake`]: pokes, from here and from other sidecars.
 
+pub mod identity;
 pub mod lease;
+pub mod producers;
 pub mod publisher;
 pub mod reader;
 pub mod relay;

@@ -3,29 +3,27 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use outbox_sidecar_core::{config, failure::Class, route::TopicTemplate, window::Position};
+use outbox_sidecar_core::{failure::Class, route::TopicTemplate, window::Position};
 use rdkafka::{
-    config::FromClientConfigAndContext as _,
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
-    producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer as _, PurgeConfig},
+    producer::{DeliveryFuture, FutureRecord, Producer as _},
 };
 use tokio::time::sleep;
 
-use super::reader::OutboxRow;
+use super::{
+    producers::{Begun, Producers},
+    reader::OutboxRow,
+};
 use crate::{
     error::{Error, kafka_class},
-    kafka::{
-        log::{BrokerHealth, Context},
-        producer_config,
-        topics::TopicMaker,
-    },
+    kafka::topics::TopicMaker,
 };
 
-/// Sends rows to Kafka.
+/// Sends rows to Kafka; clones share the producers.
+#[derive(Clone)]
 pub struct Publisher {
-    producer: FutureProducer<Context>,
-    health: BrokerHealth,
+    producers: Producers,
     topic: TopicTemplate,
     topics: Arc<TopicMaker>,
 }
@@ -52,6 +50,7 @@ pub struct InFlight {
     dead: Vec<DeadRow>,
     refused: Vec<DeadRow>,
     failed: Option<KafkaError>,
+    begun: Begun,
 }
 
 /// Whether the producer took a row.
@@ -88,20 +87,31 @@ impl From<Error> for Refused {
 }
 
 impl Publisher {
-    /// Connects lazily.
+    /// Sends with these producers.
+    pub fn new(producers: Producers, topic: TopicTemplate, topics: Arc<TopicMaker>) -> Self {
+        Self { producers, topic, topics }
+    }
+
+    /// As [`Producers::are_of`].
+    pub fn is_of(&self, held: &BTreeMap<i32, i64>) -> bool {
+        self.producers.are_of(held)
+    }
+
+    /// As [`Producers::take_over`].
+    ///
+    /// # Errors
+    /// The broker refuses.
+    pub async fn take_over(&mut self, held: &BTreeMap<i32, i64>) -> Result<(), Error> {
+        self.producers.take_over(held).await
+    }
+
+    /// After a refusal: gives up what was sent and is not committed, so that the
+    /// publisher can be used again.
     ///
     /// # Errors
     /// The Kafka settings are not usable.
-    pub fn new(
-        kafka: &config::Kafka,
-        topic: TopicTemplate,
-        topics: Arc<TopicMaker>,
-    ) -> Result<Self, Error> {
-        let context = Context::default();
-        let health = context.health.clone();
-        let producer = FutureProducer::from_config_and_context(&producer_config(kafka)?, context)
-            .map_err(Error::kafka("set up the Kafka producer"))?;
-        Ok(Self { producer, health, topic, topics })
+    pub async fn start_anew(&mut self, in_flight: InFlight) -> Result<(), Error> {
+        self.producers.start_anew(in_flight.begun).await
     }
 
     /// Hands a row to the producer. A row that cannot be published is noted as
@@ -144,8 +154,9 @@ impl Publisher {
         if let Some(payload) = row.payload() {
             record = record.payload(payload);
         }
+        let producer = self.producers.of(row.bucket(), &mut in_flight.begun)?;
         loop {
-            match self.producer.send_result(record) {
+            match producer.send_result(record) {
                 Ok(delivery) => {
                     in_flight
                         .deliveries
@@ -157,7 +168,7 @@ impl Publisher {
                     if in_flight.sent > 0 {
                         return Ok(Taken::Full);
                     }
-                    if self.producer.in_flight_count() == 0 {
+                    if producer.in_flight_count() == 0 {
                         return Err(Refused::Poison(
                             "it is larger than the producer's whole buffer, queue.buffering.max.kbytes".into(),
                         ));
@@ -170,10 +181,8 @@ impl Publisher {
                     return Err(Refused::Poison(error.to_string()));
                 }
                 Err((error, _)) => {
-                    return Err(Refused::Error(Error::Kafka {
-                        action: format!("publish to {topic}"),
-                        source: error,
-                    }));
+                    let action = format!("publish to {topic}");
+                    return Err(Refused::Error(self.producers.explain(error, &action)));
                 }
             }
         }
@@ -181,26 +190,26 @@ impl Publisher {
 
     /// Whether no broker can be reached.
     pub fn brokers_down(&self) -> bool {
-        self.health.all_down()
+        self.producers.health().all_down()
     }
 
     /// Drops what is buffered or unacknowledged, so that it cannot be sent once
     /// another relay publishes these buckets.
     pub fn abandon(&self) {
-        self.producer.purge(PurgeConfig::default().queue().inflight());
+        self.producers.abandon();
     }
 }
 
 impl InFlight {
-    /// Waits until the broker has acknowledged or refused every row. Cancelling it
-    /// loses nothing: call again.
+    /// Waits until the broker has acknowledged or refused every row, and commits
+    /// the transactions in which they were sent if it refused none.
     ///
     /// # Errors
     /// A row failed for a reason outside itself; the chunk is to be read again.
     pub async fn acknowledged(&mut self, publisher: &Publisher) -> Result<Acknowledged, Error> {
         while let Some((mut row, result)) = self.deliveries.next().await {
             let Err(error) = result else {
-                publisher.health.reached();
+                publisher.producers.health().reached();
                 continue;
             };
             if self.refused.is_empty() && self.failed.is_none() {
@@ -220,10 +229,11 @@ impl InFlight {
             return Ok(Acknowledged::Refused);
         }
         if let Some(source) = failed {
-            return Err(Error::Kafka { action: "publish rows".into(), source });
+            return Err(publisher.producers.explain(source, "publish rows"));
         }
         let mut dead = std::mem::take(&mut self.dead);
         if refused.is_empty() {
+            publisher.producers.commit(std::mem::take(&mut self.begun)).await?;
             return Ok(Acknowledged::All(dead));
         }
         dead.extend(refused);

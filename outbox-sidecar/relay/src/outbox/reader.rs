@@ -36,7 +36,7 @@ pub struct Chunk {
 }
 
 /// The first column that a topic template adds.
-const TEMPLATE_COLUMNS: usize = 8;
+const TEMPLATE_COLUMNS: usize = 9;
 
 impl Reader {
     /// Writes the statements for an outbox.
@@ -55,6 +55,11 @@ impl Reader {
                 columns.created_at.quoted()
             ),
         ];
+        list.push(if outbox.buckets > 1 {
+            format!("{}::int4", columns.bucket.quoted())
+        } else {
+            "0".to_owned()
+        });
         list.extend(outbox.topic.columns().map(|column| format!("{}::text", column.quoted())));
         let list =
             list.iter().enumerate().map(|(index, expression)| format!("{expression} AS c{index}"));
@@ -249,6 +254,11 @@ impl OutboxRow {
     /// Seconds between the row's creation and its reading, on the database's clock.
     pub fn age_seconds(&self) -> f64 {
         self.row.get::<_, Option<f64>>(7).unwrap_or_default()
+    }
+
+    /// The bucket that it is in.
+    pub fn bucket(&self) -> i32 {
+        self.row.get(8)
     }
 
     /// The values of the topic template's columns; null is the empty text.

@@ -6,12 +6,18 @@ use std::{
 };
 
 use deadpool_postgres::{Client, Pool};
-use outbox_sidecar_core::{chunk_size::ChunkSize, config, window::Cursor};
+use outbox_sidecar_core::{
+    chunk_size::ChunkSize,
+    config::{self, Delivery},
+    window::Cursor,
+};
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    identity::identity,
     lease::{Lane, Leases},
+    producers::Producers,
     publisher::{Acknowledged, InFlight, Publisher, Taken},
     reader::Reader,
     wake::Wake,
@@ -58,7 +64,7 @@ impl OutboxRelay {
     pub async fn run(&self, stop: &CancellationToken) -> Result<(), Error> {
         check_outbox(&self.pool.get().await?, &self.config).await?;
         // First, as it tells why a broker cannot be used; making topics only times out.
-        let publisher = self.publisher()?;
+        let publisher = self.publisher().await?;
         if let Some(topic) = self.config.topic.constant() {
             self.topics.ensure([topic]).await?;
         }
@@ -92,8 +98,17 @@ impl OutboxRelay {
         }
     }
 
-    fn publisher(&self) -> Result<Publisher, Error> {
-        Publisher::new(&self.kafka, self.config.topic.clone(), Arc::clone(&self.topics))
+    async fn publisher(&self) -> Result<Publisher, Error> {
+        let producers = match self.config.delivery {
+            Delivery::Idempotent => Producers::idempotent(&self.kafka)?,
+            Delivery::Transactional => {
+                let id = identity(&self.pool, &self.config.name).await?;
+                let prefix = &self.config.transactional_id_prefix;
+                let name = format!("{prefix}-{}-{id}", self.config.name);
+                Producers::transactional(&self.kafka, name, self.config.buckets)?
+            }
+        };
+        Ok(Publisher::new(producers, self.config.topic.clone(), Arc::clone(&self.topics)))
     }
 }
 
@@ -157,6 +172,7 @@ impl Pass<'_> {
             if Instant::now() >= self.leases.due() {
                 self.renew().await?;
             }
+            self.take_over_producers(stop).await?;
             let mut again = false;
             for lane in self.leases.lanes() {
                 if stop.is_cancelled() {
@@ -223,7 +239,7 @@ impl Pass<'_> {
         }
         let acknowledged = self.wait_for_acknowledgement(&mut in_flight, stop).await?;
         if !matches!(acknowledged, Acknowledged::All(_)) {
-            self.publisher = self.relay.publisher()?;
+            self.publisher.start_anew(in_flight).await?;
         }
         let dead = match acknowledged {
             Acknowledged::All(dead) | Acknowledged::Dead(dead) => dead,
@@ -260,21 +276,45 @@ impl Pass<'_> {
         Ok((rows, cursor.open().is_some()))
     }
 
-    /// Waits for the broker as long as it takes, keeping the leases meanwhile.
+    /// Makes sure that the broker takes nothing more from who held the buckets
+    /// before, if the producers are transactional.
+    async fn take_over_producers(&mut self, stop: &CancellationToken) -> Result<(), Error> {
+        // More buckets may be taken while the broker is waited for.
+        loop {
+            let held = self.leases.epochs();
+            if self.publisher.is_of(&held) {
+                return Ok(());
+            }
+            let mut publisher = self.publisher.clone();
+            self.keeping_leases(publisher.take_over(&held), stop).await?;
+            self.publisher = publisher;
+        }
+    }
+
     async fn wait_for_acknowledgement(
         &mut self,
         in_flight: &mut InFlight,
         stop: &CancellationToken,
     ) -> Result<Acknowledged, Error> {
+        let publisher = self.publisher.clone();
+        self.keeping_leases(in_flight.acknowledged(&publisher), stop).await
+    }
+
+    /// Waits for the broker as long as it takes, keeping the leases meanwhile.
+    async fn keeping_leases<T>(
+        &mut self,
+        answer: impl Future<Output = Result<T, Error>>,
+        stop: &CancellationToken,
+    ) -> Result<T, Error> {
         let lost = self.leases.lost();
         let stopping = async {
             stop.cancelled().await;
             tokio::time::sleep(DRAIN_TIMEOUT).await;
         };
-        tokio::pin!(stopping);
+        tokio::pin!(answer, stopping);
         loop {
             tokio::select! {
-                acknowledged = in_flight.acknowledged(&self.publisher) => return acknowledged,
+                answer = &mut answer => return answer,
                 () = sleep_until(self.leases.due().into()) => {
                     if self.publisher.brokers_down() {
                         self.relay.status.waiting("a Kafka broker to acknowledge rows");

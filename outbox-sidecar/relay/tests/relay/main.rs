@@ -24,4 +24,5 @@ mod retention;
 mod security;
 mod share;
 mod shutdown;
+mod transactional;
 mod wake;

@@ -1,0 +1,274 @@
+//! The Kafka producers of an outbox: one for all buckets, or, with `delivery:
+//! transactional`, one for each.
+//!
+//! The producer of a bucket has a name that every relay gives it, so that the
+//! broker knows them for one: it takes nothing more from the one before when the
+//! next has introduced itself. What a relay publishes of a chunk, it publishes in
+//! a transaction of each bucket, which a relay that has been replaced can no
+//! longer commit.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::Duration,
+};
+
+use futures::future::try_join_all;
+use outbox_sidecar_core::config;
+use rdkafka::{
+    ClientConfig,
+    config::FromClientConfigAndContext as _,
+    error::{KafkaError, KafkaResult, RDKafkaErrorCode},
+    producer::{FutureProducer, Producer as _, PurgeConfig},
+};
+use tokio::{task::spawn_blocking, time::sleep};
+
+use crate::{
+    error::Error,
+    kafka::{
+        log::{BrokerHealth, Context},
+        producer_config,
+    },
+};
+
+/// A call that waits for the broker blocks a thread, and a stop waits for the
+/// thread; so it is made anew this often until there is an answer.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// Before a call is made anew.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A producer of the sidecar's.
+pub type Producer = FutureProducer<Context>;
+
+/// The producers of an outbox; clones share them.
+#[derive(Clone)]
+pub struct Producers {
+    config: ClientConfig,
+    context: Context,
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    /// For all buckets.
+    One(Producer),
+    /// By bucket, made when it is taken over.
+    PerBucket { name: String, ready: BTreeMap<i32, Ready> },
+}
+
+/// A producer that has introduced itself.
+#[derive(Clone)]
+struct Ready {
+    /// The bucket's, at that time.
+    epoch: i64,
+    producer: Producer,
+}
+
+/// Transactions that have begun, by bucket.
+pub type Begun = BTreeMap<i32, Producer>;
+
+impl Producers {
+    /// One idempotent producer. Connects lazily.
+    ///
+    /// # Errors
+    /// The Kafka settings are not usable.
+    pub fn idempotent(kafka: &config::Kafka) -> Result<Self, Error> {
+        let (config, context) = (producer_config(kafka)?, Context::default());
+        let producer = create(&config, &context)?;
+        Ok(Self { config, context, kind: Kind::One(producer) })
+    }
+
+    /// A transactional producer for each of so many buckets, with this name and
+    /// the bucket's number. None is made yet.
+    ///
+    /// # Errors
+    /// The Kafka settings are not usable.
+    pub fn transactional(kafka: &config::Kafka, name: String, buckets: u16) -> Result<Self, Error> {
+        let mut config = producer_config(kafka)?;
+        let number = |key| config.get(key).and_then(|value| value.parse::<u64>().ok());
+        let largest = number("message.max.bytes").unwrap_or(1_000_000).div_ceil(1024);
+        let all = number("queue.buffering.max.kbytes").unwrap_or(32_768);
+        // Together they buffer no more than the one would, but each the largest message.
+        let each = (all / u64::from(buckets)).max(2 * largest);
+        config.set("queue.buffering.max.kbytes", each.to_string());
+        // A batch that is refused ends its transaction, so there is no gap to guard against.
+        config.set("enable.gapless.guarantee", "false");
+        let kind = Kind::PerBucket { name, ready: BTreeMap::new() };
+        Ok(Self { config, context: Context::default(), kind })
+    }
+
+    /// Whether the brokers can be reached.
+    pub fn health(&self) -> &BrokerHealth {
+        &self.context.health
+    }
+
+    /// Whether there is a producer for each of these buckets, by epoch, and no other.
+    pub fn are_of(&self, held: &BTreeMap<i32, i64>) -> bool {
+        match &self.kind {
+            Kind::One(_) => true,
+            Kind::PerBucket { ready, .. } => {
+                ready.iter().map(|(bucket, ready)| (bucket, &ready.epoch)).eq(held)
+            }
+        }
+    }
+
+    /// Introduces a producer for each of these buckets, by epoch, that has none of
+    /// the epoch yet: from then on the broker takes nothing from a relay that had
+    /// the bucket before. Those of other buckets are dropped.
+    ///
+    /// Waits for the broker for as long as it takes.
+    ///
+    /// # Errors
+    /// The broker refuses.
+    pub async fn take_over(&mut self, held: &BTreeMap<i32, i64>) -> Result<(), Error> {
+        let Kind::PerBucket { name, ready } = &mut self.kind else { return Ok(()) };
+        ready.retain(|bucket, ready| held.get(bucket) == Some(&ready.epoch));
+        let missing = held.iter().filter(|(bucket, _)| !ready.contains_key(bucket));
+        let introductions: Vec<_> = missing
+            .map(|(bucket, epoch)| {
+                let mut config = self.config.clone();
+                config.set("transactional.id", format!("{name}-{bucket}"));
+                introduce(config, self.context.clone(), *bucket, *epoch)
+            })
+            .collect();
+        ready.extend(try_join_all(introductions).await?);
+        Ok(())
+    }
+
+    /// The producer of a bucket's rows. With transactions, it is in one that is noted
+    /// in `begun`.
+    ///
+    /// # Errors
+    /// Another relay has taken the bucket over.
+    pub fn of(&self, bucket: i32, begun: &mut Begun) -> Result<&Producer, Error> {
+        let (name, ready) = match &self.kind {
+            Kind::One(producer) => return Ok(producer),
+            Kind::PerBucket { name, ready } => (name, ready),
+        };
+        let fenced = || Error::Fenced { producer: format!("{name}-{bucket}") };
+        let Ready { producer, .. } = ready.get(&bucket).ok_or_else(fenced)?;
+        if let Entry::Vacant(none) = begun.entry(bucket) {
+            producer.begin_transaction().map_err(|error| {
+                refused(error, &format!("{name}-{bucket}"), "begin a transaction of")
+            })?;
+            none.insert(producer.clone());
+        }
+        Ok(producer)
+    }
+
+    /// Commits what has begun; what was sent must be acknowledged.
+    ///
+    /// # Errors
+    /// Another relay has taken a bucket over, or the broker has given the
+    /// transaction up. Some may be committed.
+    pub async fn commit(&self, begun: Begun) -> Result<(), Error> {
+        let commits = begun.into_iter().map(|(bucket, producer)| {
+            let name = self.name(bucket);
+            async move {
+                call(&producer, |producer| producer.commit_transaction(SLICE))
+                    .await
+                    .map_err(|error| refused(error, &name, "commit a transaction of"))
+            }
+        });
+        try_join_all(commits).await.map(drop)
+    }
+
+    /// An error of sending, or that another relay was the reason.
+    pub fn explain(&self, error: KafkaError, action: &str) -> Error {
+        if let Kind::PerBucket { name, ready } = &self.kind {
+            for (bucket, Ready { producer, .. }) in ready {
+                if let Some((code, _)) = producer.client().fatal_error()
+                    && is_fenced(code)
+                {
+                    return Error::Fenced { producer: format!("{name}-{bucket}") };
+                }
+            }
+        }
+        Error::Kafka { action: action.to_owned(), source: error }
+    }
+
+    /// After a refusal: what was sent and is not committed is given up, and the
+    /// producers can be used again.
+    ///
+    /// # Errors
+    /// The Kafka settings are not usable.
+    pub async fn start_anew(&mut self, begun: Begun) -> Result<(), Error> {
+        match &mut self.kind {
+            Kind::One(producer) => *producer = create(&self.config, &self.context)?,
+            Kind::PerBucket { ready, .. } => {
+                for (bucket, producer) in begun {
+                    let aborted =
+                        call(&producer, |producer| producer.abort_transaction(SLICE)).await;
+                    if aborted.is_err() {
+                        // The next that introduces itself ends the transaction.
+                        ready.remove(&bucket);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops what is buffered or unacknowledged, so that it cannot be sent once
+    /// another relay publishes these buckets.
+    pub fn abandon(&self) {
+        let purge = |producer: &Producer| producer.purge(PurgeConfig::default().queue().inflight());
+        match &self.kind {
+            Kind::One(producer) => purge(producer),
+            Kind::PerBucket { ready, .. } => {
+                ready.values().for_each(|ready| purge(&ready.producer))
+            }
+        }
+    }
+
+    fn name(&self, bucket: i32) -> String {
+        match &self.kind {
+            Kind::One(_) => String::new(),
+            Kind::PerBucket { name, .. } => format!("{name}-{bucket}"),
+        }
+    }
+}
+
+async fn introduce(
+    config: ClientConfig,
+    context: Context,
+    bucket: i32,
+    epoch: i64,
+) -> Result<(i32, Ready), Error> {
+    let producer = create(&config, &context)?;
+    let name = config.get("transactional.id").unwrap_or_default();
+    call(&producer, |producer| producer.init_transactions(SLICE))
+        .await
+        .map_err(|error| refused(error, name, "introduce the producer"))?;
+    Ok((bucket, Ready { epoch, producer }))
+}
+
+fn create(config: &ClientConfig, context: &Context) -> Result<Producer, Error> {
+    Producer::from_config_and_context(config, context.clone())
+        .map_err(Error::kafka("set up the Kafka producer"))
+}
+
+/// Makes a blocking call until it is answered. Dropping the future leaves at most
+/// one [`SLICE`] of it behind.
+async fn call(producer: &Producer, what: fn(&Producer) -> KafkaResult<()>) -> KafkaResult<()> {
+    loop {
+        let producer = producer.clone();
+        match spawn_blocking(move || what(&producer)).await {
+            Ok(Err(KafkaError::Transaction(error))) if error.is_retriable() => sleep(PAUSE).await,
+            Ok(answer) => return answer,
+            Err(_) => return Err(KafkaError::Canceled),
+        }
+    }
+}
+
+fn refused(error: KafkaError, producer: &str, action: &str) -> Error {
+    if error.rdkafka_error_code().is_some_and(is_fenced) {
+        return Error::Fenced { producer: producer.to_owned() };
+    }
+    Error::Kafka { action: format!("{action} {producer}"), source: error }
+}
+
+fn is_fenced(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(code, Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch)
+}
