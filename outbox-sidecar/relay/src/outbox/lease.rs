@@ -226,6 +226,10 @@ impl Leases {
         let mut client = self.pool.get().await?;
         let transaction =
             client.transaction().await.map_err(Error::database("begin a transaction"))?;
+        transaction
+            .batch_execute(&statements::rest_no_longer_than(self.duration))
+            .await
+            .map_err(Error::database("limit a transaction's rest"))?;
         let stored = transaction
             .execute_typed(
                 statements::ADVANCE,

@@ -5,7 +5,9 @@ use std::time::Duration;
 use outbox_sidecar::{error::Error, outbox::lease::Leases};
 use outbox_sidecar_core::{lease::Lease, share::RelayId};
 
-use crate::harness::{Bench, pool};
+use test_support::{process::Signal, wait};
+
+use crate::harness::{Bench, PATIENCE, pool};
 
 #[tokio::test]
 async fn a_lease_lost_and_taken_back_does_not_turn_the_cursor_back() {
@@ -74,6 +76,41 @@ async fn leases_are_renewed_before_they_expire_while_a_backlog_is_published() {
     let lapses: i64 =
         bench.client.query_one("SELECT count(*) FROM lapse", &[]).await.unwrap().get(0);
     assert_eq!(lapses, 0);
+}
+
+#[tokio::test]
+async fn a_relay_that_stands_still_while_it_stores_a_cursor_keeps_no_bucket() {
+    let bench = Bench::new("stillstand").await;
+    let mut config = bench.outbox_config();
+    config.outboxes[0].lease = "1s".parse().unwrap();
+    let first = bench.start(&config).await;
+    first.holds(8).await;
+    // Time to stop it between this statement and the commit.
+    bench
+        .client
+        .batch_execute(
+            "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 PERFORM pg_sleep(1); RETURN NEW;
+             END $$;
+             CREATE TRIGGER linger BEFORE UPDATE OF published ON outbox_sidecar.cursor
+                 FOR EACH STATEMENT EXECUTE FUNCTION linger()",
+        )
+        .await
+        .unwrap();
+    bench.add("a", 1).await;
+    let storing = "SELECT 1 FROM pg_stat_activity
+                   WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    wait::until("the cursor is being stored", PATIENCE, || async {
+        bench.client.query_opt(storing, &[]).await.unwrap()
+    })
+    .await;
+    first.process.signal(Signal::STOP);
+    let second = bench.start_another(&config).await;
+    second.holds(8).await;
+    bench.add("a", 2).await;
+    let mut listener = bench.listen();
+    listener.wait_for(2).await;
+    assert_eq!(listener.first_by_key()["a"], [1, 2]);
 }
 
 /// The rules that the model checker has proved are those that the SQL follows.

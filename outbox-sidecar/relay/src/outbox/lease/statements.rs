@@ -1,6 +1,14 @@
 //! The SQL of leases. `$1` is the outbox, `$2` the relay, `$3` the lease time in
 //! milliseconds, unless said otherwise.
 
+use std::time::Duration;
+
+/// Ends the transaction, and with it its locks, when the relay stands still in it
+/// for longer than a lease: otherwise no other could take the buckets.
+pub(super) fn rest_no_longer_than(lease: Duration) -> String {
+    format!("SET LOCAL idle_in_transaction_session_timeout = {}", lease.as_millis())
+}
+
 /// Makes the cursors of an outbox that has none. `$2`: a snapshot; `$3`: how many.
 pub(super) const MAKE_CURSORS: &str = "
     INSERT INTO outbox_sidecar.cursor (outbox, bucket, published)
