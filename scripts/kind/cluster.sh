@@ -77,6 +77,18 @@ create_cluster() {
         kind export kubeconfig --name "$cluster" 2>/dev/null
     await "the cluster's API" 120 kubectl get --raw /readyz --request-timeout 10s
     check_kubernetes
+    refuse_for_gone_pods
+}
+
+# A pod's address leads nowhere once the pod is gone. Without this the node sends what is still on its
+# way there out to this machine's network, where anything may answer in the pod's place.
+refuse_for_gone_pods() {
+    local name range
+    # Routes to pods and to other nodes' ranges are more specific.
+    kubectl get nodes --output jsonpath='{range .items[*]}{.metadata.name} {.spec.podCIDR}{"\n"}{end}' |
+        while read -r name range; do
+            [[ -z $range ]] || docker exec "$name" ip route replace unreachable "$range"
+        done
 }
 
 # kind draws its progress for a terminal; here each step is a line.
