@@ -1,7 +1,8 @@
 //! Whatever happens: every order that was accepted ends, none is paid twice, and
 //! deposits equal balances plus payments. `under_load` says so.
 
-use kind_tests::{load::under_load, relay::SIDECAR};
+use anyhow::ensure;
+use kind_tests::{Namespace, PATIENCE, load::under_load, relay::SIDECAR};
 
 use crate::standing::{Victim, component};
 
@@ -10,10 +11,35 @@ async fn orders_scale_to_three_pods_and_back_under_load() {
     let victim = Victim::new().await;
     let scaled = under_load(&victim.namespace, &victim.client, async |orders| {
         victim.namespace.scale("shop-orders", 3).await?;
+        buckets_are_shared(&victim.namespace, 3).await?;
         orders.more(50).await?;
-        victim.namespace.scale("shop-orders", 1).await
+        // Of each pod, one after the other; what it held goes to the others meanwhile.
+        victim.namespace.kill(&component("orders"), SIDECAR).await?;
+        buckets_are_shared(&victim.namespace, 3).await?;
+        orders.more(20).await?;
+        victim.namespace.scale("shop-orders", 1).await?;
+        buckets_are_shared(&victim.namespace, 1).await
     });
     scaled.await.unwrap();
+}
+
+/// Waits until the sidecars of so many orders pods publish all 8 buckets among them, none of them
+/// much more than another.
+async fn buckets_are_shared(namespace: &Namespace, pods: usize) -> anyhow::Result<()> {
+    namespace
+        .until(&format!("{pods} sidecars share the buckets"), PATIENCE, async || {
+            let mut held = Vec::new();
+            for pod in namespace.pods(&component("orders")).await? {
+                let report = namespace.report(&pod).await?;
+                held.extend(report.outboxes.values().map(|outbox| outbox.leased_buckets));
+            }
+            held.sort_unstable();
+            let fair = held.first().zip(held.last()).is_some_and(|(least, most)| most - least <= 1);
+            let all = held.iter().sum::<usize>() == 8;
+            ensure!(held.len() == pods && all && fair, "they hold {held:?}");
+            Ok(())
+        })
+        .await
 }
 
 #[tokio::test]
