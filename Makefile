@@ -54,6 +54,10 @@ load: build ## Place 5,000 orders at the running shop and audit the books
 kill-test: setup build ## Kill -9 one process after the other in the middle of bursts; audit each time
 	target/release/kill-rounds $(ARGS)
 
+.PHONY: faults
+faults: setup build ## Break relays, servers, lines and application while rows are written; account for each row
+	target/release/fault-ledger $(ARGS)
+
 .PHONY: images
 images: $(if $(BINARIES),ui) ## Build the container images (BINARIES=target/release: from what is built)
 	scripts/images.sh $(if $(BINARIES),--binaries $(BINARIES)) $(IMAGES)

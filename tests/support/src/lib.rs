@@ -19,4 +19,4 @@ pub mod wait;
 mod workspace;
 
 pub use error::{Error, Result};
-pub use workspace::workspace_root;
+pub use workspace::{bin_dir, workspace_root};

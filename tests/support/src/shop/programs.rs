@@ -1,6 +1,5 @@
 //! How each program of the shop is started.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +10,7 @@ use super::options::ShopOptions;
 use super::part::Program;
 use crate::error::{Error, IoContext, Result};
 use crate::process::Spec;
-use crate::workspace::workspace_root;
+use crate::workspace::{self, workspace_root};
 
 /// Serves the built web interface.
 const VITE: &str = "node_modules/vite/bin/vite.js";
@@ -171,7 +170,7 @@ pub(super) fn sidecar_name(service: &str, replica: usize) -> String {
 pub(super) fn find(options: &ShopOptions) -> Result<PathBuf> {
     let bin_dir = match &options.bin_dir {
         Some(dir) => dir.clone(),
-        None => default_bin_dir()?,
+        None => workspace::bin_dir()?,
     };
     let missing: Vec<&str> =
         PROGRAMS.into_iter().filter(|name| !bin_dir.join(name).is_file()).collect();
@@ -190,15 +189,4 @@ pub(super) fn find(options: &ShopOptions) -> Result<PathBuf> {
         }),
         _ => Ok(bin_dir),
     }
-}
-
-/// `LOCAL_STACK_BIN_DIR`, else the folder cargo put the running program into: its own, or the one
-/// above for a test.
-fn default_bin_dir() -> Result<PathBuf> {
-    if let Some(dir) = env::var_os("LOCAL_STACK_BIN_DIR") {
-        return Ok(PathBuf::from(dir));
-    }
-    let me = env::current_exe().context(|| "find the running program".to_owned())?;
-    let dir = me.parent().unwrap_or(Path::new("."));
-    Ok(if dir.ends_with("deps") { dir.parent().unwrap_or(dir) } else { dir }.to_owned())
 }
