@@ -7,12 +7,13 @@
 //! - [`chunk_size`]: how much goes to the broker at a time.
 //! - [`share`] and [`lease`]: who publishes which part of an outbox, and how a
 //!   part passes from one relay to another.
-//! - [`route`]: from a row to a Kafka topic.
+//! - [`record`]: from a row to a Kafka record; [`route`]: to its topic.
 //! - [`delivery`]: in which order inbox messages go to the application.
 //! - [`event`]: what the application receives (CloudEvents) and answers.
 //! - [`failure`] and [`backoff`]: what is retried, and how patiently.
 //! - [`config`]: the one configuration schema, of the file and of the `Relay`
 //!   resource.
+//! - [`ddl`]: the SQL of a new outbox or inbox.
 //! - [`status`]: what a sidecar tells of itself.
 //!
 //! Nothing here links PostgreSQL, Kafka or Kubernetes.
@@ -20,13 +21,16 @@
 pub mod backoff;
 pub mod chunk_size;
 pub mod config;
+pub mod ddl;
 pub mod delivery;
 pub mod event;
 pub mod failure;
 pub mod lease;
+pub mod record;
 pub mod route;
 pub mod share;
 pub mod snapshot;
 pub mod sql_name;
 pub mod status;
+pub mod template;
 pub mod window;

@@ -1,34 +1,23 @@
 //! From an outbox row to a Kafka topic.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::sql_name::{ColumnName, serde_as_text};
+use crate::{
+    sql_name::{ColumnName, serde_as_text},
+    template::{InvalidTemplate, Template},
+};
 
 /// The longest name Kafka accepts for a topic.
 const MAXIMUM_TOPIC_BYTES: usize = 249;
 
 /// Where rows go: a constant (`orders`), a column (`{topic}`), or a mixture
 /// (`outbox.{aggregate_type}`). Placeholders name columns of the outbox table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicTemplate {
-    parts: Vec<Part>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    Column(ColumnName),
-}
-
-/// A text that is not a topic template.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("`{text}` is not a topic or topic template: {problem}")]
-pub struct InvalidTemplate {
-    text: String,
-    problem: String,
-}
+///
+/// The default is none at all, which no text is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopicTemplate(Template);
 
 /// A row whose topic cannot be a Kafka topic. The row is poison.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -39,41 +28,40 @@ pub struct InvalidTopic {
 }
 
 impl TopicTemplate {
+    /// A column's value behind a text known to be part of a topic.
+    pub(crate) fn prefixed(text: &'static str, column: ColumnName) -> Self {
+        Self(Template::prefixed(text, column))
+    }
+
+    /// Whether it is none at all.
+    pub fn is_none(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The columns the template names, in order, each as often as it stands there.
     pub fn columns(&self) -> impl Iterator<Item = &ColumnName> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Column(column) => Some(column),
-            Part::Text(_) => None,
-        })
+        self.0.columns()
     }
 
     /// The topic itself, if it is the same for every row.
     pub fn constant(&self) -> Option<&str> {
-        match self.parts.as_slice() {
-            [Part::Text(text)] => Some(text),
-            _ => None,
-        }
+        self.0.constant().filter(|topic| !topic.is_empty())
     }
 
-    /// The topic of a row, given the values of [`columns`](Self::columns) in order.
+    /// The topic of a row, whose values `value` tells; null is the empty text.
     ///
     /// # Errors
     /// The row's values do not make a valid topic name.
     pub fn render<'a>(
-        &self,
-        values: impl IntoIterator<Item = &'a str>,
-    ) -> Result<String, InvalidTopic> {
-        let mut values = values.into_iter();
-        let topic: String = self
-            .parts
-            .iter()
-            .map(|part| match part {
-                Part::Text(text) => text,
-                Part::Column(_) => values.next().unwrap_or_default(),
-            })
-            .collect();
+        &'a self,
+        value: impl Fn(&ColumnName) -> Option<&'a str>,
+    ) -> Result<Cow<'a, str>, InvalidTopic> {
+        let topic = self.0.render(value).unwrap_or_default();
+        if self.constant().is_some() {
+            return Ok(topic);
+        }
         match topic_problem(&topic) {
-            Some(problem) => Err(InvalidTopic { topic, problem }),
+            Some(problem) => Err(InvalidTopic { topic: topic.into_owned(), problem }),
             None => Ok(topic),
         }
     }
@@ -98,43 +86,20 @@ impl FromStr for TopicTemplate {
     type Err = InvalidTemplate;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let invalid = |problem: String| InvalidTemplate { text: text.to_owned(), problem };
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while !rest.is_empty() {
-            if let Some(placeholder) = rest.strip_prefix('{') {
-                let (column, after) = placeholder
-                    .split_once('}')
-                    .ok_or_else(|| invalid("a `{` is never closed".into()))?;
-                parts.push(Part::Column(
-                    column.parse().map_err(|error| invalid(format!("{error}")))?,
-                ));
-                rest = after;
-            } else {
-                let end = rest.find('{').unwrap_or(rest.len());
-                let (literal, after) = rest.split_at(end);
-                if let Some(problem) =
-                    topic_problem(literal).filter(|_| literal != "." && literal != "..")
-                {
-                    return Err(invalid(problem.into()));
-                }
-                parts.push(Part::Text(literal.to_owned()));
-                rest = after;
-            }
+        const WHAT: &str = "topic or topic template";
+        if text.is_empty() {
+            return Err(InvalidTemplate::new(text, WHAT, "it is empty"));
         }
-        if parts.is_empty() {
-            return Err(invalid("it is empty".into()));
-        }
-        Ok(Self { parts })
+        Template::parse(text, WHAT, |literal| {
+            topic_problem(literal).filter(|_| literal != "." && literal != "..")
+        })
+        .map(Self)
     }
 }
 
 impl fmt::Display for TopicTemplate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.parts.iter().try_for_each(|part| match part {
-            Part::Text(text) => f.write_str(text),
-            Part::Column(column) => write!(f, "{{{column}}}"),
-        })
+        self.0.fmt(f)
     }
 }
 
@@ -148,24 +113,31 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn topic(text: &str, value: &'static str) -> Result<String, InvalidTopic> {
+        template(text).render(|_| Some(value)).map(Cow::into_owned)
+    }
+
     #[test]
     fn constants_columns_and_mixtures_render() {
         assert_eq!(template("orders").constant(), Some("orders"));
-        assert_eq!(template("{topic}").render(["a.b"]).unwrap(), "a.b");
+        assert_eq!(topic("{topic}", "a.b").unwrap(), "a.b");
         let mixed = template("outbox.{aggregate_type}-{region}");
         assert_eq!(
             mixed.columns().map(ColumnName::as_str).collect::<Vec<_>>(),
             ["aggregate_type", "region"]
         );
-        assert_eq!(mixed.render(["order", "eu"]).unwrap(), "outbox.order-eu");
+        let values =
+            |column: &ColumnName| Some(if column.as_str() == "region" { "eu" } else { "order" });
+        assert_eq!(mixed.render(values).unwrap(), "outbox.order-eu");
         assert_eq!(mixed.to_string(), "outbox.{aggregate_type}-{region}");
     }
 
     #[test]
     fn a_value_that_makes_no_topic_is_an_error_and_not_a_silent_default() {
-        assert!(template("{topic}").render([""]).is_err());
-        assert!(template("{topic}").render(["with space"]).is_err());
-        assert!(template("{topic}").render(["."]).is_err());
+        assert!(topic("{topic}", "").is_err());
+        assert!(template("{topic}").render(|_| None).is_err());
+        assert!(topic("{topic}", "with space").is_err());
+        assert!(topic("{topic}", ".").is_err());
     }
 
     #[test]

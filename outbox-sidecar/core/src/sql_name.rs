@@ -50,9 +50,31 @@ impl TableName {
         self.schema.as_deref()
     }
 
+    /// The schema as it goes into a statement, if one was given.
+    pub fn schema_quoted(&self) -> Option<String> {
+        self.schema.as_deref().map(quote)
+    }
+
     /// The name without its schema.
     pub fn table(&self) -> &str {
         &self.table
+    }
+
+    /// A name beside it: with something added, and shortened before it to what
+    /// PostgreSQL keeps of a name.
+    #[must_use]
+    pub fn with_suffix(&self, suffix: &str) -> Self {
+        let mut end = self.table.len().min(MAXIMUM_BYTES.saturating_sub(suffix.len()));
+        while !self.table.is_char_boundary(end) {
+            end -= 1;
+        }
+        Self { schema: self.schema.clone(), table: format!("{}{suffix}", &self.table[..end]) }
+    }
+
+    /// The same name, to be found by the search path.
+    #[must_use]
+    pub fn without_schema(&self) -> Self {
+        Self { schema: None, table: self.table.clone() }
     }
 
     /// The name as it goes into a statement.
@@ -101,6 +123,11 @@ fn check(part: &str, text: &str, what: &'static str) -> Result<(), InvalidName> 
     Err(InvalidName { text: text.to_owned(), what, problem })
 }
 
+/// A text as it stands in a statement, for a value that holds no backslash.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -147,6 +174,21 @@ mod tests {
     fn names_are_quoted_for_sql() {
         assert_eq!("outbox".parse::<TableName>().unwrap().quoted(), r#""outbox""#);
         assert_eq!("Shop.Out box".parse::<TableName>().unwrap().quoted(), r#""Shop"."Out box""#);
+    }
+
+    #[test]
+    fn a_suffix_is_kept_of_a_long_name() {
+        let long: TableName = format!("s.{}", "ö".repeat(31)).parse().unwrap();
+        let beside = long.with_suffix("_default");
+        assert_eq!(
+            (beside.schema(), beside.table()),
+            (Some("s"), &*format!("{}_default", "ö".repeat(27)))
+        );
+    }
+
+    #[test]
+    fn a_quote_does_not_end_a_text() {
+        assert_eq!(literal("it's"), "'it''s'");
     }
 
     #[test]

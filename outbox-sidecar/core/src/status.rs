@@ -48,8 +48,8 @@ pub struct OutboxReport {
     pub last_pass_at: Option<Timestamp>,
     /// Rows waiting, as last counted.
     pub pending_rows: i64,
-    /// The age of the oldest of them, in seconds.
-    pub oldest_pending_age_seconds: f64,
+    /// The age of the oldest of them, in seconds, if the table tells it.
+    pub oldest_pending_age_seconds: Option<f64>,
     /// How far the buckets are.
     pub cursors: Vec<CursorReport>,
 }

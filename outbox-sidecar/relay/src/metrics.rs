@@ -51,7 +51,8 @@ pub struct OutboxMetrics {
     dead: IntCounter,
     latency: Histogram,
     pending: IntGauge,
-    oldest: Gauge,
+    name: String,
+    oldest: prometheus::GaugeVec,
     leases: IntGauge,
     purged: IntCounter,
 }
@@ -213,7 +214,8 @@ impl Metrics {
             dead: families.outbox_dead.with_label_values(&labels),
             latency: families.outbox_latency.with_label_values(&labels),
             pending: families.outbox_pending.with_label_values(&labels),
-            oldest: families.outbox_oldest.with_label_values(&labels),
+            name: name.to_owned(),
+            oldest: families.outbox_oldest.clone(),
             leases: families.outbox_leases.with_label_values(&labels),
             purged: families.outbox_purged.with_label_values(&labels),
         }
@@ -261,17 +263,19 @@ fn registered<C: Collector + Clone + 'static>(
 }
 
 impl OutboxMetrics {
-    pub(crate) fn published(&self, rows: usize, dead: usize, oldest_latency_seconds: f64) {
+    pub(crate) fn published(&self, rows: usize, dead: usize, oldest_latency_seconds: Option<f64>) {
         self.published.inc_by(rows as u64);
         self.dead.inc_by(dead as u64);
-        if rows > 0 {
-            self.latency.observe(oldest_latency_seconds);
+        if let Some(latency) = oldest_latency_seconds.filter(|_| rows > 0) {
+            self.latency.observe(latency);
         }
     }
 
-    pub(crate) fn pending(&self, rows: i64, oldest_age_seconds: f64) {
+    pub(crate) fn pending(&self, rows: i64, oldest_age_seconds: Option<f64>) {
         self.pending.set(rows);
-        self.oldest.set(oldest_age_seconds);
+        if let Some(age) = oldest_age_seconds {
+            self.oldest.with_label_values(&[self.name.as_str()]).set(age);
+        }
     }
 
     pub(crate) fn holding(&self, buckets: usize) {

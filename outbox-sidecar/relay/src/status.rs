@@ -114,7 +114,7 @@ impl OutboxStatus {
         });
     }
 
-    pub(crate) fn pending(&self, rows: i64, age: f64, cursors: &[(Vec<i32>, Cursor)]) {
+    pub(crate) fn pending(&self, rows: i64, age: Option<f64>, cursors: &[(Vec<i32>, Cursor)]) {
         let cursors = cursors.iter().map(|(buckets, cursor)| CursorReport {
             buckets: buckets.clone(),
             published: cursor.published().to_string(),

@@ -26,7 +26,10 @@ use sha2::{Digest as _, Sha256};
 
 pub use endpoint::{Database, Kafka, Sasl, SaslMechanism, Tls};
 pub use inbox::{Deliver, Inbox};
-pub use outbox::{Chunk, Delivery, Engine, Outbox, OutboxColumns, Poll};
+pub use outbox::{
+    Chunk, Claim, ClaimOptions, ColumnOptions, Delivery, Engine, OnPublished, Outbox,
+    OutboxColumns, Payload, PayloadFormat, Poll, Preset, RecordTime, StatusColumn,
+};
 pub use parse::InvalidConfig;
 pub use period::Period;
 pub use reference::{FileRef, KeyRef, SecretRef};

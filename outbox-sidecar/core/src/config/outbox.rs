@@ -1,12 +1,27 @@
 //! An outbox: a table whose rows go to Kafka.
 
+mod claim;
+mod columns;
+mod payload;
+mod preset;
+
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+pub use claim::{Claim, ClaimOptions, OnPublished, StatusColumn};
+pub use columns::{ColumnOptions, OutboxColumns};
+pub use payload::{Payload, PayloadFormat, RecordTime};
+pub use preset::Preset;
+
+use preset::Defaults;
 
 use super::{InvalidConfig, Period};
 use crate::{
     route::TopicTemplate,
     sql_name::{ColumnName, TableName},
+    template::Template,
 };
 
 /// A table whose rows go to Kafka.
@@ -20,20 +35,39 @@ pub struct Outbox {
     pub name: String,
     /// The table, `table` or `schema.table`.
     pub table: TableName,
-    /// How rows are read. Default: `append`.
-    #[serde(default)]
-    pub engine: Engine,
+    /// A table made for another tool, whose names and ways become the defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Preset")]
+    pub preset: Option<Preset>,
+    /// How rows are read. Default: `append`; with a preset `claim`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Engine")]
+    pub engine: Option<Engine>,
     /// What the columns are called.
     #[serde(default)]
-    pub columns: OutboxColumns,
+    pub columns: ColumnOptions,
+    /// With `engine: claim`, what becomes of published rows.
+    #[serde(default, skip_serializing_if = "unset")]
+    pub claim: ClaimOptions,
     /// Into how many ordered parts the table is divided, 1 to 1024; fixed once
     /// the table has rows. Default: 8.
     #[serde(default = "default_buckets")]
     #[schemars(with = "i32", range(min = 1, max = 1024))]
     pub buckets: u16,
     /// Where rows go: a topic, or a template over columns such as `{topic}` or
-    /// `outbox.{aggregate_type}`.
+    /// `outbox.{aggregate_type}`. Required, unless a preset has one.
+    #[serde(default, skip_serializing_if = "TopicTemplate::is_none")]
     pub topic: TopicTemplate,
+    /// Headers of every record, by name: texts, or templates over columns. One that
+    /// is a column alone is left out where the column is null.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, Template>,
+    /// From the payload column to the Kafka value.
+    #[serde(default)]
+    pub payload: Payload,
+    /// When a record says that it is from. Default: `published`.
+    #[serde(default)]
+    pub record_time: RecordTime,
     /// What a crash may do to what is already published. Default: `idempotent`.
     #[serde(default)]
     pub delivery: Delivery,
@@ -66,6 +100,9 @@ pub enum Engine {
     /// `xid8` column.
     #[default]
     Append,
+    /// The rows that are not published yet, in the order of `columns.position`; each
+    /// is deleted or marked when it is. For tables without an `xid8` column.
+    Claim,
 }
 
 /// What a crash may do to what is already published.
@@ -81,51 +118,6 @@ pub enum Delivery {
     /// reads committed messages sees a chunk wholly or not at all, and nothing from
     /// a relay that another has replaced. Takes a producer per bucket.
     Transactional,
-}
-
-/// What the columns of the outbox table are called.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[schemars(transform = super::schema::structural)]
-pub struct OutboxColumns {
-    /// `bigint` identity: the order within a key. Default: `position`.
-    pub position: ColumnName,
-    /// `xid8`, default `pg_current_xact_id()`. Default: `xid`.
-    pub xid: ColumnName,
-    /// The bucket number, generated from the key; with `buckets: 1` it is not
-    /// read and need not exist. Default: `bucket`.
-    pub bucket: ColumnName,
-    /// `uuid`, the message's identity. Default: `id`.
-    pub id: ColumnName,
-    /// The Kafka key, text. Default: `aggregate_id`.
-    pub key: ColumnName,
-    /// The event type, text. Default: `type`.
-    #[serde(rename = "type")]
-    pub event_type: ColumnName,
-    /// The Kafka value: `jsonb`, `json`, `text` or `bytea`; null is a tombstone.
-    /// Default: `payload`.
-    pub payload: ColumnName,
-    /// `jsonb` object of further headers. Default: `headers`.
-    pub headers: ColumnName,
-    /// `timestamptz`, for lag metrics and retention. Default: `created_at`.
-    pub created_at: ColumnName,
-}
-
-impl Default for OutboxColumns {
-    fn default() -> Self {
-        let column = ColumnName::known;
-        Self {
-            position: column("position"),
-            xid: column("xid"),
-            bucket: column("bucket"),
-            id: column("id"),
-            key: column("aggregate_id"),
-            event_type: column("type"),
-            payload: column("payload"),
-            headers: column("headers"),
-            created_at: column("created_at"),
-        }
-    }
 }
 
 /// How much is read and awaiting acknowledgement at a time.
@@ -162,13 +154,68 @@ impl Default for Poll {
     }
 }
 
+fn unset(claim: &ClaimOptions) -> bool {
+    !claim.is_given()
+}
+
 impl Outbox {
+    /// The outbox of a table of which no more is said than a preset says. Without
+    /// one, rows go to `outbox.{aggregate_type}`.
+    pub fn of_table(table: TableName, preset: Option<Preset>) -> Self {
+        let topic = match preset {
+            None => TopicTemplate::prefixed("outbox.", ColumnName::known("aggregate_type")),
+            Some(_) => TopicTemplate::default(),
+        };
+        Self {
+            name: "outbox".into(),
+            table,
+            preset,
+            engine: None,
+            columns: ColumnOptions::default(),
+            claim: ClaimOptions::default(),
+            buckets: default_buckets(),
+            topic,
+            headers: BTreeMap::new(),
+            payload: Payload::default(),
+            record_time: RecordTime::default(),
+            delivery: Delivery::default(),
+            transactional_id_prefix: default_transactional_id_prefix(),
+            chunk: Chunk::default(),
+            poll: Poll::default(),
+            lease: default_lease(),
+            retention: default_retention(),
+        }
+    }
+
+    /// How rows are read.
+    pub fn engine(&self) -> Engine {
+        self.engine.unwrap_or(Defaults::of(self.preset).engine)
+    }
+
+    /// What the columns are called.
+    pub fn columns(&self) -> OutboxColumns {
+        preset::columns(self.preset, self.engine(), &self.columns)
+    }
+
+    /// What the `claim` engine does with published rows.
+    pub fn claim(&self) -> Claim {
+        self.claim.or(Defaults::of(self.preset).claim)
+    }
+
+    /// Where rows go. A configuration that was checked has a topic.
+    pub fn topic(&self) -> TopicTemplate {
+        if self.topic.is_none() { Defaults::of(self.preset).topic } else { self.topic.clone() }
+    }
+
     pub(super) fn validate(&self, path: &str) -> Result<(), InvalidConfig> {
         let wrong = |field: &str, problem: &str| {
             Err(InvalidConfig::at_path(format!("{path}.{field}"), problem))
         };
         if !super::parse::is_name(&self.name) {
             return wrong("name", "use 1 to 63 lower-case letters, digits and `-`");
+        }
+        if self.topic().is_none() {
+            return wrong("topic", "`topic` is missing");
         }
         if !(1..=1024).contains(&self.buckets) {
             return wrong("buckets", "must be between 1 and 1024");
@@ -196,7 +243,35 @@ impl Outbox {
         if self.lease < Period::from_secs(1) {
             return wrong("lease", "must be at least 1s");
         }
-        Ok(())
+        if let Some(name) = self.headers.keys().find(|n| n.is_empty() || n.contains('\0')) {
+            return wrong("headers", &format!("{name:?} cannot be the name of a header"));
+        }
+        let columns = self.columns();
+        if self.record_time == RecordTime::CreatedAt && columns.created_at.is_none() {
+            return wrong("recordTime", "`createdAt` needs `columns.createdAt`");
+        }
+        self.payload.validate(path, &columns)?;
+        self.validate_engine(path, &columns)
+    }
+
+    fn validate_engine(&self, path: &str, columns: &OutboxColumns) -> Result<(), InvalidConfig> {
+        let wrong = |field: &str, problem: &str| {
+            Err(InvalidConfig::at_path(format!("{path}.{field}"), problem))
+        };
+        match self.engine() {
+            Engine::Append if self.claim.is_given() => {
+                wrong("claim", "is for `engine: claim`; `append` neither deletes nor marks")
+            }
+            Engine::Append if self.buckets > 1 && columns.bucket.is_none() => wrong(
+                "columns.bucket",
+                "`append` needs the column, or `buckets: 1`; only `claim` computes the bucket itself",
+            ),
+            Engine::Append => Ok(()),
+            Engine::Claim if columns.id.is_none() => {
+                wrong("columns.id", "`claim` needs it to tell which rows are published")
+            }
+            Engine::Claim => self.claim().validate(path),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use super::{Config, FileRef, KeyRef, Period, SecretRef};
 use crate::{
     route::TopicTemplate,
     sql_name::{ColumnName, TableName},
+    template::Template,
 };
 
 /// The schema of [`Config`], in one piece: without references to definitions.
@@ -88,6 +89,13 @@ text_schema!(
     "TopicTemplate",
     r#"^([a-zA-Z0-9._-]|\{[^".}\x00-\x1f\x7f-\x9f]{1,63}\})+$"#,
     "A topic, or a template over columns such as `{topic}` or `outbox.{aggregate_type}`."
+);
+
+text_schema!(
+    Template,
+    "Template",
+    r#"^([^{]|\{[^".}\x00-\x1f\x7f-\x9f]{1,63}\})*$"#,
+    "A text, or a template over columns such as `{tenant}` or `/tenants/{tenant}`."
 );
 
 impl JsonSchema for SecretRef {

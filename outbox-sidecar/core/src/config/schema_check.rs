@@ -6,6 +6,9 @@ use serde_json::Value;
 /// What is wrong with a value by the keywords that the schema uses; `None` if nothing.
 pub(super) fn problem(schema: &Value, value: &Value, path: &str) -> Option<String> {
     let wrong = |what: &str| Some(format!("{path}: {what}"));
+    if value.is_null() && schema["nullable"] == true {
+        return None;
+    }
     let right_type = match schema["type"].as_str().unwrap() {
         "object" => value.is_object(),
         "array" => value.is_array(),

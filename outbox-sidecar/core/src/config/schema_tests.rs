@@ -34,6 +34,7 @@ fn it_is_a_structural_schema() {
                 "minLength",
                 "maxLength",
                 "minItems",
+                "nullable",
                 "x-kubernetes-list-type",
                 "x-kubernetes-list-map-keys",
                 "title",
@@ -209,14 +210,39 @@ fn the_schema_and_the_parser_agree() {
         ),
         (
             "/outboxes/0/columns",
-            vec![json!({ "key": "k", "createdAt": "x" }), json!({ "key": "a.b" })],
+            vec![
+                json!({ "key": "k", "createdAt": "x" }),
+                json!({ "headers": null, "type": null, "createdAt": null }),
+                json!({ "key": "a.b" }),
+                json!({ "id": "a.b" }),
+            ],
         ),
         ("/outboxes/0/buckets", vec![json!(1), json!(1024), json!(0), json!(1025)]),
         (
             "/outboxes/0/chunk",
             vec![json!({ "rows": 1 }), json!({ "rows": 0 }), json!({ "rows": 100_001 })],
         ),
-        ("/outboxes/0/engine", vec![json!("append"), json!("claim")]),
+        ("/outboxes/0/engine", vec![json!("append"), json!("claim"), json!("poll")]),
+        ("/outboxes/0/preset", vec![json!("debezium"), json!("openOutbox"), json!("open-outbox")]),
+        (
+            "/outboxes/0/headers",
+            vec![
+                json!({ "app": "billing", "tenant": "/{tenant}" }),
+                json!({ "a": "{" }),
+                json!([]),
+            ],
+        ),
+        (
+            "/outboxes/0/payload",
+            vec![
+                json!({ "format": "json", "envelope": { "type": "{type}" }, "contentType": "a/b" }),
+                json!({ "format": "cloudEventsBinary", "source": "/x", "subject": "{id}" }),
+                json!({ "format": "cloudevents" }),
+                json!({ "contentType": "" }),
+                json!({ "emptyIsTombstone": 1 }),
+            ],
+        ),
+        ("/outboxes/0/recordTime", vec![json!("createdAt"), json!("now")]),
         (
             "/outboxes/0/retention",
             vec![

@@ -150,3 +150,86 @@ fn a_misspelt_reference_is_named_with_the_nearest_valid_one() {
         error(&yaml)
     );
 }
+
+/// The outbox of a configuration that says no more of it than this.
+fn outbox(fields: &str) -> Result<Outbox, String> {
+    let yaml = MINIMAL.replace("    topic: order_payment_tasks\n", fields);
+    let config = Config::parse(&yaml).map_err(|error| error.to_string())?;
+    assert_eq!(
+        Config::parse(&config.to_json().unwrap()).unwrap(),
+        config,
+        "it survives a round trip"
+    );
+    Ok(config.outboxes.into_iter().next().unwrap())
+}
+
+#[test]
+fn a_preset_sets_defaults_and_every_field_may_still_be_given() {
+    let plain = outbox("    preset: debezium\n").unwrap();
+    assert_eq!(plain.engine(), Engine::Claim);
+    assert_eq!(plain.topic().to_string(), "outbox.event.{aggregatetype}");
+    let columns = plain.columns();
+    assert_eq!((columns.key.as_str(), columns.position.as_str()), ("aggregateid", "position"));
+    assert_eq!((&columns.headers, &columns.created_at, &columns.bucket), (&None, &None, &None));
+    assert_eq!(plain.claim(), Claim::default());
+
+    let given = outbox(
+        "    preset: openOutbox\n    topic: all\n    columns: { key: ordering_key, headers: null }\n    \
+         claim: { onPublished: delete, publishedAt: null }\n",
+    )
+    .unwrap();
+    assert_eq!(given.topic().to_string(), "all");
+    let columns = given.columns();
+    assert_eq!((columns.key.as_str(), &columns.headers), ("ordering_key", &None));
+    assert_eq!(columns.id.unwrap().as_str(), "event_id");
+    let claim = given.claim();
+    assert_eq!((claim.on_published, claim.published_at), (OnPublished::Delete, None));
+    assert_eq!(claim.status.unwrap().pending, ["PENDING"]);
+}
+
+#[test]
+fn fields_that_do_not_go_together_are_said_with_what_to_write() {
+    let topic = |fields: &str| outbox(&format!("    topic: x\n{fields}")).unwrap_err();
+    for (fields, start) in [
+        ("    claim: { publishedAt: at }\n", "outboxes[0].claim: is for `engine: claim`"),
+        (
+            "    columns: { bucket: null }\n",
+            "outboxes[0].columns.bucket: `append` needs the column",
+        ),
+        (
+            "    engine: claim\n    columns: { id: null }\n",
+            "outboxes[0].columns.id: `claim` needs it",
+        ),
+        (
+            "    engine: claim\n    claim: { onPublished: mark }\n",
+            "outboxes[0].claim: to mark rows",
+        ),
+        (
+            "    engine: claim\n    claim: { status: { column: s, pending: [a], published: a } }\n",
+            "outboxes[0].claim.status.published: is a value of `pending` too",
+        ),
+        (
+            "    engine: claim\n    claim: { status: { column: s, pending: ['a\\b'], published: c } }\n",
+            "outboxes[0].claim.status: a value holds a backslash",
+        ),
+        (
+            "    payload: { format: cloudEventsBinary }\n    columns: { type: null }\n",
+            "outboxes[0].columns.type: a CloudEvent needs a type",
+        ),
+        (
+            "    payload: { source: /x }\n",
+            "outboxes[0].payload.source: is for `format: cloudEvents",
+        ),
+        (
+            "    payload: { envelope: { a: b } }\n",
+            "outboxes[0].payload.envelope: is for `format: json`",
+        ),
+        (
+            "    recordTime: createdAt\n    columns: { createdAt: null }\n",
+            "outboxes[0].recordTime: `createdAt` needs `columns.createdAt`",
+        ),
+    ] {
+        let message = topic(fields);
+        assert!(message.starts_with(start), "{message} does not start with {start}");
+    }
+}

@@ -37,10 +37,13 @@ pub(super) fn add(spec: &mut Value) {
     set(
         spec,
         "/properties/outboxes/items",
-        &[(
-            "(has(self.buckets) ? self.buckets : 8) == (has(oldSelf.buckets) ? oldSelf.buckets : 8)",
-            "buckets cannot change once the sidecar has run; use a new outbox with a table of its own",
-        )],
+        &[
+            (
+                "(has(self.buckets) ? self.buckets : 8) == (has(oldSelf.buckets) ? oldSelf.buckets : 8)",
+                "buckets cannot change once the sidecar has run; use a new outbox with a table of its own",
+            ),
+            ("has(self.topic) || has(self.preset)", "topic is missing, and no preset has one"),
+        ],
     );
     list(spec, "/properties/inboxes");
     set(

@@ -1,5 +1,6 @@
 //! The connection to the database that holds the outbox and inbox tables.
 
+pub mod inspect;
 mod schema;
 pub mod table;
 mod tls;

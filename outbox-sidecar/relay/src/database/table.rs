@@ -1,6 +1,9 @@
-//! Looking at the configured tables before relying on them.
+//! Verifying the configured tables when a part starts.
 
-use std::collections::HashMap;
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
 
 use deadpool_postgres::Client;
 use outbox_sidecar_core::{
@@ -9,48 +12,17 @@ use outbox_sidecar_core::{
 };
 use tokio_postgres::types::Type;
 
+use super::inspect::{Finding, OutboxTable, inspect_inbox, inspect_outbox};
 use crate::error::Error;
-
-/// The columns of an inbox and the types they may have.
-const INBOX_COLUMNS: [(&str, &[&str]); 13] = [
-    ("message_id", &["uuid"]),
-    ("topic", &["text", "varchar"]),
-    ("partition", &["int4"]),
-    ("kafka_offset", &["int8"]),
-    ("key", &["bytea"]),
-    ("type", &["text", "varchar"]),
-    ("payload", &["bytea"]),
-    ("headers", &["jsonb"]),
-    ("received_at", &["timestamptz"]),
-    ("processed_at", &["timestamptz"]),
-    ("attempts", &["int4"]),
-    ("last_error", &["text"]),
-    ("dead_at", &["timestamptz"]),
-];
 
 /// Verifies that an outbox table is there and has what the engine reads.
 ///
 /// # Errors
 /// What is missing or has another type; or the database is away.
-pub async fn check_outbox(client: &Client, outbox: &Outbox) -> Result<(), Error> {
-    let present = columns(client, &outbox.table).await?;
-    let columns = &outbox.columns;
-    let any: &[&str] = &[];
-    let mut needed = vec![
-        (columns.position.as_str(), &["int8", "int4"][..]),
-        (columns.xid.as_str(), &["xid8"]),
-        (columns.id.as_str(), any),
-        (columns.key.as_str(), any),
-        (columns.event_type.as_str(), any),
-        (columns.payload.as_str(), &["jsonb", "json", "text", "varchar", "bytea"]),
-        (columns.headers.as_str(), &["jsonb", "json"]),
-        (columns.created_at.as_str(), &["timestamptz"]),
-    ];
-    if outbox.buckets > 1 {
-        needed.push((columns.bucket.as_str(), &["int2", "int4", "int8"]));
-    }
-    needed.extend(outbox.topic.columns().map(|column| (column.as_str(), any)));
-    compare(&outbox.table, &present, &needed)
+pub async fn check_outbox(client: &Client, outbox: &Outbox) -> Result<OutboxTable, Error> {
+    let (table, findings) = inspect_outbox(client, outbox).await?;
+    refuse(&outbox.table, findings)?;
+    Ok(table)
 }
 
 /// Verifies that every row is in a bucket that somebody publishes. A generated
@@ -59,10 +31,18 @@ pub async fn check_outbox(client: &Client, outbox: &Outbox) -> Result<(), Error>
 /// # Errors
 /// There is a row in another bucket, or in none; or the database is away.
 pub async fn check_buckets(client: &Client, outbox: &Outbox) -> Result<(), Error> {
-    if outbox.buckets == 1 {
-        return Ok(());
+    match stray_row(client, outbox).await? {
+        Some(problem) => Err(Error::Table(problem)),
+        None => Ok(()),
     }
-    let (table, bucket) = (outbox.table.quoted(), outbox.columns.bucket.quoted());
+}
+
+/// A row in a bucket that nobody publishes, if there is one.
+pub(super) async fn stray_row(client: &Client, outbox: &Outbox) -> Result<Option<String>, Error> {
+    let Some(bucket) = outbox.columns().bucket.filter(|_| outbox.buckets > 1) else {
+        return Ok(None);
+    };
+    let (table, bucket) = (outbox.table.quoted(), bucket.quoted());
     let statement = format!(
         "SELECT {bucket}::text FROM {table} WHERE {bucket} < 0 OR {bucket} >= $1 OR {bucket} IS NULL LIMIT 1"
     );
@@ -70,14 +50,15 @@ pub async fn check_buckets(client: &Client, outbox: &Outbox) -> Result<(), Error
         .query_typed(&statement, &[(&i32::from(outbox.buckets), Type::INT4)])
         .await
         .map_err(Error::database("look for rows in other buckets"))?;
-    let Some(row) = stray.first() else { return Ok(()) };
-    Err(Error::Table(format!(
-        "the table {} has a row in bucket {}, but with `buckets: {}` only 0 to {} are published",
-        outbox.table,
-        row.get::<_, Option<&str>>(0).unwrap_or("null"),
-        outbox.buckets,
-        outbox.buckets - 1,
-    )))
+    Ok(stray.first().map(|row| {
+        format!(
+            "the table {} has a row in bucket {}, but with `buckets: {}` only 0 to {} are published",
+            outbox.table,
+            row.get::<_, Option<&str>>(0).unwrap_or("null"),
+            outbox.buckets,
+            outbox.buckets - 1,
+        )
+    }))
 }
 
 /// Verifies that an inbox table is there and has the columns of the contract.
@@ -85,45 +66,32 @@ pub async fn check_buckets(client: &Client, outbox: &Outbox) -> Result<(), Error
 /// # Errors
 /// What is missing or has another type; or the database is away.
 pub async fn check_inbox(client: &Client, inbox: &Inbox) -> Result<(), Error> {
-    let present = columns(client, &inbox.table).await?;
-    compare(&inbox.table, &present, &INBOX_COLUMNS)
+    refuse(&inbox.table, inspect_inbox(client, inbox).await?)
 }
 
-async fn columns(client: &Client, table: &TableName) -> Result<HashMap<String, String>, Error> {
-    let rows = client
-        .query_typed(
-            "SELECT a.attname::text, t.typname::text FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-             WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped",
-            &[(&table.quoted(), Type::TEXT)],
-        )
-        .await
-        .map_err(Error::database("look at the table's columns"))?;
-    if rows.is_empty() {
-        return Err(Error::Table(format!(
-            "the table {table} does not exist yet, or may not be seen by this user"
-        )));
+fn refuse(table: &TableName, findings: Vec<Finding>) -> Result<(), Error> {
+    let (fatal, advised): (Vec<_>, Vec<_>) =
+        findings.into_iter().partition(|finding| finding.fatal);
+    for finding in advised.iter().filter(|finding| first_time(table, finding)) {
+        tracing::warn!(%table, problem = finding.problem, remedy = finding.remedy, "the table could serve better");
     }
-    Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
-}
-
-fn compare(
-    table: &TableName,
-    present: &HashMap<String, String>,
-    needed: &[(&str, &[&str])],
-) -> Result<(), Error> {
-    let problems: Vec<_> = needed
-        .iter()
-        .filter_map(|(column, types)| match present.get(*column) {
-            None => Some(format!("column `{column}` is missing")),
-            Some(actual) if !types.is_empty() && !types.contains(&actual.as_str()) => {
-                Some(format!("column `{column}` is {actual}, not {}", types.join(" or ")))
-            }
-            Some(_) => None,
-        })
-        .collect();
-    if problems.is_empty() {
-        Ok(())
+    if fatal.is_empty() {
+        return Ok(());
+    }
+    let joined = |text: fn(&Finding) -> &str, between| {
+        fatal.iter().map(text).collect::<Vec<_>>().join(between)
+    };
+    let (problems, remedies) = (joined(|f| &f.problem, "; "), joined(|f| &f.remedy, " "));
+    Err(Error::Table(if problems.starts_with("the table") {
+        format!("{problems}. To make it: {remedies}")
     } else {
-        Err(Error::Table(format!("the table {table} is not usable: {}", problems.join("; "))))
-    }
+        format!("the table {table} is not usable: {problems}. To mend it: {remedies}")
+    }))
+}
+
+/// Whether it has not been said yet: a part that starts anew finds it again.
+fn first_time(table: &TableName, finding: &Finding) -> bool {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    said.insert(format!("{table}: {}", finding.problem))
 }

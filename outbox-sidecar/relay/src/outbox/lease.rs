@@ -16,13 +16,14 @@ use deadpool_postgres::Pool;
 use outbox_sidecar_core::{
     lease::Plan,
     share::RelayId,
+    sql_name::literal,
     status::LeaseReport,
     window::{Cursor, OpenWindow},
 };
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
-use super::publisher::DeadRow;
+use super::{buckets::change_of_buckets, publisher::DeadRow};
 use crate::error::Error;
 
 /// Leases on the buckets of one outbox.
@@ -67,6 +68,15 @@ pub struct Lane {
     pub cursor: Cursor,
 }
 
+/// What becomes of published rows in the transaction that stores a cursor, and so
+/// only under a lease that holds.
+pub struct Retirement<'a> {
+    /// Takes the ids as `$1`, an array of text.
+    pub statement: &'a str,
+    /// Whose rows.
+    pub ids: Vec<String>,
+}
+
 impl Leases {
     /// Makes the cursor rows of a new outbox, and holds no bucket yet.
     ///
@@ -101,8 +111,10 @@ impl Leases {
         let existing: i64 = row.get(0);
         if existing != i64::from(buckets) {
             return Err(Error::Table(format!(
-                "outbox `{outbox}` has been published in {existing} buckets; the configuration says {buckets}, \
-                 and the number cannot change once there are rows"
+                "outbox `{outbox}` has been published in {existing} buckets; the configuration says {buckets}. \
+                 To change it, stop all its sidecars and in one transaction make the table's bucket column anew \
+                 for {buckets} and run: {}",
+                change_of_buckets(&literal(outbox), existing, buckets)
             )));
         }
         drop(client);
@@ -213,6 +225,20 @@ impl Leases {
         cursor: &Cursor,
         dead: &[DeadRow],
     ) -> Result<(), Error> {
+        self.advance_and_retire(lane, cursor, dead, None).await
+    }
+
+    /// The same, and in the same transaction what is to become of the rows.
+    ///
+    /// # Errors
+    /// As for [`advance`](Self::advance).
+    pub async fn advance_and_retire(
+        &mut self,
+        lane: &Lane,
+        cursor: &Cursor,
+        dead: &[DeadRow],
+        retirement: Option<&Retirement<'_>>,
+    ) -> Result<(), Error> {
         let asked_at = Instant::now();
         let epochs: Vec<i64> = lane
             .buckets
@@ -263,6 +289,12 @@ impl Leases {
                 )
                 .await
                 .map_err(Error::database("store a dead letter"))?;
+        }
+        if let Some(retirement) = retirement {
+            transaction
+                .execute_typed(retirement.statement, &[(&retirement.ids, Type::TEXT_ARRAY)])
+                .await
+                .map_err(Error::database("delete or mark published rows"))?;
         }
         transaction.commit().await.map_err(Error::database("commit the cursor"))?;
         if lane.buckets.len() == self.held.len() {

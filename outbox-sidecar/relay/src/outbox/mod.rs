@@ -1,14 +1,19 @@
 //! Publishing: rows of an outbox table to Kafka.
 //!
+//! - [`buckets`]: changing their number.
 //! - [`identity`]: what tells an outbox from all others.
 //! - [`lease`]: which buckets this relay may publish, and how far each is.
-//! - [`reader`]: the rows of the next window, in order.
+//! - [`source`]: where rows come from, by the engine: [`reader`], the rows of the
+//!   next window, or [`claim`], the rows that are not published yet.
+//! - [`row`]: what is read of a row.
 //! - [`publisher`]: to the broker, and what it acknowledged.
 //! - [`producers`]: the clients for that, of all buckets or of each.
 //! - [`relay`]: the loop that ties them together.
 //! - [`retention`]: removing what was published long ago.
 //! - [`wake`]: pokes, from here and from other sidecars.
 
+pub mod buckets;
+pub mod claim;
 pub mod identity;
 pub mod lease;
 pub mod producers;
@@ -16,4 +21,6 @@ pub mod publisher;
 pub mod reader;
 pub mod relay;
 pub mod retention;
+pub mod row;
+pub mod source;
 pub mod wake;

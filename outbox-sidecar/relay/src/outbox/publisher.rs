@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use outbox_sidecar_core::{failure::Class, route::TopicTemplate, window::Position};
+use outbox_sidecar_core::{
+    failure::Class,
+    record::{self, Mapping},
+    window::Position,
+};
 use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
@@ -13,7 +17,7 @@ use tokio::time::sleep;
 
 use super::{
     producers::{Begun, Producers},
-    reader::OutboxRow,
+    row::OutboxRow,
 };
 use crate::{
     error::{Error, kafka_class},
@@ -24,7 +28,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Publisher {
     producers: Producers,
-    topic: TopicTemplate,
+    mapping: Mapping,
     topics: Arc<TopicMaker>,
 }
 
@@ -88,8 +92,8 @@ impl From<Error> for Refused {
 
 impl Publisher {
     /// Sends with these producers.
-    pub fn new(producers: Producers, topic: TopicTemplate, topics: Arc<TopicMaker>) -> Self {
-        Self { producers, topic, topics }
+    pub fn new(producers: Producers, mapping: Mapping, topics: Arc<TopicMaker>) -> Self {
+        Self { producers, mapping, topics }
     }
 
     /// As [`Producers::are_of`].
@@ -131,28 +135,24 @@ impl Publisher {
     }
 
     async fn enqueue(&self, row: &OutboxRow, in_flight: &mut InFlight) -> Result<Taken, Refused> {
-        let rendered;
-        let topic = match self.topic.constant() {
-            Some(topic) => topic,
-            None => {
-                rendered = self
-                    .topic
-                    .render(row.template_values())
-                    .map_err(|error| Refused::Poison(error.to_string()))?;
-                &rendered
-            }
-        };
+        let content = row.content();
+        let content =
+            self.mapping.record(&content).map_err(|unfit| Refused::Poison(unfit.to_string()))?;
+        let topic = content.topic.as_ref();
         self.topics.ensure([topic]).await.map_err(|error| match error.class() {
             Class::Poison => Refused::Poison(error.to_string()),
             _ => Refused::Error(error),
         })?;
         let mut record: FutureRecord<'_, [u8], [u8]> =
-            FutureRecord::to(topic).headers(headers(row)?);
-        if let Some(key) = row.key() {
+            FutureRecord::to(topic).headers(headers(&content.headers));
+        if let Some(key) = content.key {
             record = record.key(key.as_bytes());
         }
-        if let Some(payload) = row.payload() {
-            record = record.payload(payload);
+        if let Some(value) = content.value.as_deref() {
+            record = record.payload(value);
+        }
+        if let Some(timestamp) = content.timestamp {
+            record = record.timestamp(timestamp);
         }
         let producer = self.producers.of(row.bucket(), &mut in_flight.begun)?;
         loop {
@@ -260,26 +260,9 @@ fn dead_row(row: &OutboxRow, reason: String) -> DeadRow {
     }
 }
 
-/// `id` and `type`, and what the row's own headers hold.
-fn headers(row: &OutboxRow) -> Result<OwnedHeaders, Refused> {
-    let mut headers = OwnedHeaders::new_with_capacity(4);
-    if let Some(id) = row.id() {
-        headers = headers.insert(Header { key: "id", value: Some(id) });
-    }
-    if let Some(event_type) = row.event_type() {
-        headers = headers.insert(Header { key: "type", value: Some(event_type) });
-    }
-    let Some(json) = row.headers().filter(|json| *json != b"{}") else { return Ok(headers) };
-    let more: Option<BTreeMap<String, serde_json::Value>> = serde_json::from_slice(json)
-        .map_err(|error| Refused::Poison(format!("the headers are not a JSON object: {error}")))?;
-    for (name, value) in more.unwrap_or_default() {
-        headers = match value {
-            serde_json::Value::Null => headers.insert(Header::<&str> { key: &name, value: None }),
-            serde_json::Value::String(text) => {
-                headers.insert(Header { key: &name, value: Some(&text) })
-            }
-            other => headers.insert(Header { key: &name, value: Some(&other.to_string()) }),
-        };
-    }
-    Ok(headers)
+fn headers(headers: &[record::Header<'_>]) -> OwnedHeaders {
+    let kafka = OwnedHeaders::new_with_capacity(headers.len());
+    headers.iter().fold(kafka, |kafka, header| {
+        kafka.insert(Header { key: &header.name, value: header.value.as_deref() })
+    })
 }

@@ -6,13 +6,17 @@ use deadpool_postgres::Client;
 use futures::TryStreamExt as _;
 use outbox_sidecar_core::{
     config::Outbox,
+    record::Mapping,
     snapshot::Snapshot,
     window::{Cursor, Position},
 };
-use postgres_types::{FromSql, Type};
-use tokio_postgres::{Row, RowStream};
+use postgres_types::Type;
+use tokio_postgres::RowStream;
 
-use super::lease::Lane;
+use super::{
+    lease::Lane,
+    row::{OutboxRow, select_list},
+};
 use crate::error::Error;
 
 /// The statements for one outbox table.
@@ -22,12 +26,6 @@ pub struct Reader {
     pending: String,
 }
 
-/// One row of an outbox.
-#[derive(Debug)]
-pub struct OutboxRow {
-    row: Row,
-}
-
 /// A chunk being read.
 pub struct Chunk {
     rows: Pin<Box<RowStream>>,
@@ -35,42 +33,21 @@ pub struct Chunk {
     published: Snapshot,
 }
 
-/// The first column that a topic template adds.
-const TEMPLATE_COLUMNS: usize = 9;
-
 impl Reader {
     /// Writes the statements for an outbox.
     pub fn new(outbox: &Outbox) -> Self {
-        let columns = &outbox.columns;
+        let columns = outbox.columns();
         let (position, xid) = (columns.position.quoted(), columns.xid.quoted());
-        let mut list = vec![
-            format!("{position}::int8"),
-            format!("{}::text", columns.id.quoted()),
-            format!("{}::text", columns.key.quoted()),
-            format!("{}::text", columns.event_type.quoted()),
-            columns.payload.quoted(),
-            columns.headers.quoted(),
-            format!(
-                "extract(epoch FROM clock_timestamp() - {})::float8",
-                columns.created_at.quoted()
-            ),
-        ];
-        list.push(if outbox.buckets > 1 {
-            format!("{}::int4", columns.bucket.quoted())
-        } else {
-            "0".to_owned()
-        });
-        list.extend(outbox.topic.columns().map(|column| format!("{}::text", column.quoted())));
-        let list =
-            list.iter().enumerate().map(|(index, expression)| format!("{expression} AS c{index}"));
-        let list = list.collect::<Vec<_>>().join(", ");
+        let list = select_list(outbox, &Mapping::new(outbox), &format!("{position}::int8"));
         let table = outbox.table.quoted();
-        let mine = if outbox.buckets > 1 {
-            format!("{} = ANY($1) AND ", columns.bucket.quoted())
-        } else {
+        let mine = match &columns.bucket {
+            Some(bucket) if outbox.buckets > 1 => format!("{} = ANY($1) AND ", bucket.quoted()),
             // The parameter is mentioned so that the statement takes it.
-            String::from("$1::int4[] IS NOT NULL AND ")
+            _ => String::from("$1::int4[] IS NOT NULL AND "),
         };
+        let age = columns.created_at.as_ref().map_or("NULL::float8".to_owned(), |created_at| {
+            format!("extract(epoch FROM clock_timestamp() - {})::float8", created_at.quoted())
+        });
         // The rows not visible in S0 are those at or above its xmax and those of
         // its list; whatever this statement sees is visible in S1, its own
         // snapshot. `+ 0` keeps the planner from walking the position index
@@ -90,11 +67,10 @@ impl Reader {
              ORDER BY {position} LIMIT $5"
         );
         let pending = format!(
-            "SELECT count(*), coalesce(max(age), 0) FROM (
-                 SELECT extract(epoch FROM clock_timestamp() - {created_at})::float8 AS age FROM {table}
+            "SELECT count(*), max(age) FROM (
+                 SELECT {age} AS age FROM {table}
                  WHERE {mine}NOT pg_visible_in_snapshot({xid}, $2::text::pg_snapshot)
-                   AND {xid} >= $3::text::xid8 AND {position} > $4 LIMIT {PENDING_COUNTED}) AS waiting",
-            created_at = columns.created_at.quoted(),
+                   AND {xid} >= $3::text::xid8 AND {position} > $4 LIMIT {PENDING_COUNTED}) AS waiting"
         );
         Self { head, resume, pending }
     }
@@ -135,15 +111,12 @@ impl Reader {
             }
         };
         let rows = rows.map_err(Error::database("read the outbox"))?;
-        Ok(Chunk {
-            rows: Box::pin(rows),
-            until: lane.cursor.open().map(|open| open.until.clone()),
-            published: lane.cursor.published().clone(),
-        })
+        Ok(Chunk::of_cursor(rows, &lane.cursor))
     }
 
     /// How many rows wait to be published by a lane, counted up to
-    /// [`PENDING_COUNTED`], and the oldest one's age in seconds.
+    /// [`PENDING_COUNTED`], and the oldest one's age in seconds, if there is one and the
+    /// table tells.
     ///
     /// # Errors
     /// The database is away.
@@ -152,7 +125,7 @@ impl Reader {
         client: &Client,
         buckets: &[i32],
         cursor: &Cursor,
-    ) -> Result<(i64, f64), Error> {
+    ) -> Result<(i64, Option<f64>), Error> {
         let published = cursor.published();
         let after = cursor.open().map_or(Position::MIN, |open| open.after);
         let row = client
@@ -176,6 +149,15 @@ impl Reader {
 pub const PENDING_COUNTED: i64 = 100_000;
 
 impl Chunk {
+    /// A chunk behind a cursor.
+    pub(super) fn of_cursor(rows: RowStream, cursor: &Cursor) -> Self {
+        Self {
+            rows: Box::pin(rows),
+            until: cursor.open().map(|open| open.until.clone()),
+            published: cursor.published().clone(),
+        }
+    }
+
     /// The next row, as it comes over the wire.
     ///
     /// # Errors
@@ -195,8 +177,8 @@ impl Chunk {
                 self.until = Some(until);
             }
             // An empty window is one row without a position.
-            if row.get::<_, Option<Position>>(1).is_some() {
-                return Ok(Some(OutboxRow { row }));
+            if let Some(row) = OutboxRow::new(row) {
+                return Ok(Some(row));
             }
         }
         Ok(None)
@@ -218,75 +200,4 @@ fn backwards(published: &Snapshot, now: &Snapshot) -> Error {
         now.xmax(),
         Snapshot::nothing(),
     ))
-}
-
-impl OutboxRow {
-    /// The row's place.
-    pub fn position(&self) -> Position {
-        self.row.get(1)
-    }
-
-    /// The message id as text.
-    pub fn id(&self) -> Option<&str> {
-        self.row.get(2)
-    }
-
-    /// The Kafka key.
-    pub fn key(&self) -> Option<&str> {
-        self.row.get(3)
-    }
-
-    /// The event type.
-    pub fn event_type(&self) -> Option<&str> {
-        self.row.get(4)
-    }
-
-    /// The Kafka value; `None` is a tombstone.
-    pub fn payload(&self) -> Option<&[u8]> {
-        self.row.get::<_, Option<Bytes<'_>>>(5).map(|bytes| bytes.0)
-    }
-
-    /// The further headers, as JSON.
-    pub fn headers(&self) -> Option<&[u8]> {
-        self.row.get::<_, Option<Bytes<'_>>>(6).map(|bytes| bytes.0)
-    }
-
-    /// Seconds between the row's creation and its reading, on the database's clock.
-    pub fn age_seconds(&self) -> f64 {
-        self.row.get::<_, Option<f64>>(7).unwrap_or_default()
-    }
-
-    /// The bucket that it is in.
-    pub fn bucket(&self) -> i32 {
-        self.row.get(8)
-    }
-
-    /// The values of the topic template's columns; null is the empty text.
-    pub fn template_values(&self) -> impl Iterator<Item = &str> {
-        (TEMPLATE_COLUMNS..self.row.len())
-            .map(|index| self.row.get::<_, Option<&str>>(index).unwrap_or_default())
-    }
-}
-
-/// A value's text or bytes as they came over the wire, without a copy.
-struct Bytes<'a>(&'a [u8]);
-
-impl<'a> FromSql<'a> for Bytes<'a> {
-    fn from_sql(
-        of: &Type,
-        raw: &'a [u8],
-    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        if *of != Type::JSONB {
-            return Ok(Self(raw));
-        }
-        // The binary form of jsonb is a version number and the text.
-        match raw.split_first() {
-            Some((1, text)) => Ok(Self(text)),
-            _ => Err("unknown version of the jsonb wire format".into()),
-        }
-    }
-
-    fn accepts(of: &Type) -> bool {
-        matches!(*of, Type::JSONB | Type::JSON | Type::TEXT | Type::VARCHAR | Type::BYTEA)
-    }
 }

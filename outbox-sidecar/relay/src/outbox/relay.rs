@@ -9,17 +9,19 @@ use deadpool_postgres::{Client, Pool};
 use outbox_sidecar_core::{
     chunk_size::ChunkSize,
     config::{self, Delivery},
+    record::Mapping,
     window::Cursor,
 };
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    claim::id_of,
     identity::identity,
     lease::{Lane, Leases},
     producers::Producers,
     publisher::{Acknowledged, InFlight, Publisher, Taken},
-    reader::Reader,
+    source::Source,
     wake::Wake,
 };
 use crate::{
@@ -62,10 +64,11 @@ impl OutboxRelay {
     /// Whatever made it impossible to go on. To be called again after a wait:
     /// it starts from the stored cursor.
     pub async fn run(&self, stop: &CancellationToken) -> Result<(), Error> {
-        check_outbox(&self.pool.get().await?, &self.config).await?;
+        let table = check_outbox(&self.pool.get().await?, &self.config).await?;
         // First, as it tells why a broker cannot be used; making topics only times out.
         let publisher = self.publisher().await?;
-        if let Some(topic) = self.config.topic.constant() {
+        let mapping = Mapping::new(&self.config);
+        if let Some(topic) = mapping.constant_topic() {
             self.topics.ensure([topic]).await?;
         }
         let mut leases = Leases::open(
@@ -77,7 +80,7 @@ impl OutboxRelay {
         .await?;
         let mut pass = Pass {
             relay: self,
-            reader: Reader::new(&self.config),
+            source: Source::new(&self.config, &table),
             size: ChunkSize::new(usize::try_from(self.config.chunk.rows).unwrap_or(usize::MAX)),
             publisher,
             leases: &mut leases,
@@ -108,13 +111,13 @@ impl OutboxRelay {
                 Producers::transactional(&self.kafka, name, self.config.buckets)?
             }
         };
-        Ok(Publisher::new(producers, self.config.topic.clone(), Arc::clone(&self.topics)))
+        Ok(Publisher::new(producers, Mapping::new(&self.config), Arc::clone(&self.topics)))
     }
 }
 
 struct Pass<'a> {
     relay: &'a OutboxRelay,
-    reader: Reader,
+    source: Source,
     size: ChunkSize,
     publisher: Publisher,
     leases: &'a mut Leases,
@@ -213,9 +216,10 @@ impl Pass<'_> {
             return Ok((0, true));
         }
         let limit = self.size.rows();
-        let mut chunk = self.reader.read(&client, lane, limit).await?;
+        let mut chunk = self.source.read(&client, lane, limit).await?;
         let mut in_flight = InFlight::default();
-        let (mut last, mut rows, mut oldest) = (None, 0_usize, 0.0_f64);
+        let (mut last, mut rows, mut oldest) = (None, 0_usize, None);
+        let mut ids = Vec::new();
         let started = Instant::now();
         let mut full = false;
         while let Some(row) = chunk.next().await? {
@@ -224,7 +228,10 @@ impl Pass<'_> {
                 break;
             }
             last = Some(row.position());
-            oldest = oldest.max(row.age_seconds());
+            oldest = older(oldest, row.age_seconds());
+            if self.source.retires() {
+                ids.push((row.position(), id_of(&row)));
+            }
             rows += 1;
         }
         let until = chunk.until().unwrap_or_else(|| lane.cursor.published()).clone();
@@ -232,8 +239,8 @@ impl Pass<'_> {
         drop(client);
         let exhausted = rows < limit && !full;
         // A window that ends on a chunk's edge leaves an empty last chunk.
-        let cursor = lane.cursor.advance(&until, last, exhausted);
-        if rows == 0 && lane.cursor.open().is_none() {
+        let cursor = self.source.advance(lane, &until, last, exhausted);
+        if rows == 0 && (lane.cursor.open().is_none() || self.source.retires()) {
             self.leases.advance_unstored(lane, &cursor);
             return Ok((0, false));
         }
@@ -269,11 +276,14 @@ impl Pass<'_> {
                 "a row can never be published and is now a dead letter"
             );
         }
-        self.leases.advance(lane, &cursor, &dead).await?;
+        ids.retain(|(position, _)| dead.iter().all(|row| row.position != *position));
+        let retirement = self.source.retirement(ids.into_iter().map(|(_, id)| id).collect());
+        self.leases.advance_and_retire(lane, &cursor, &dead, retirement.as_ref()).await?;
         let metrics = &self.relay.metrics;
-        metrics.published(rows - dead.len(), dead.len(), oldest + started.elapsed().as_secs_f64());
+        let oldest = oldest.map(|age| age + started.elapsed().as_secs_f64());
+        metrics.published(rows - dead.len(), dead.len(), oldest);
         self.relay.status.published(rows - dead.len());
-        Ok((rows, cursor.open().is_some()))
+        Ok((rows, !exhausted))
     }
 
     /// Makes sure that the broker takes nothing more from who held the buckets
@@ -347,17 +357,27 @@ impl Pass<'_> {
         self.counted_at = Instant::now();
         let client = self.relay.pool.get().await?;
         check_buckets(&client, &self.relay.config).await?;
-        let (mut rows, mut age) = (0, 0.0_f64);
+        let (mut rows, mut age) = (0, None);
         for lane in self.leases.lanes() {
-            let (lane_rows, lane_age) =
-                self.reader.pending(&client, &lane.buckets, &lane.cursor).await?;
+            let (lane_rows, lane_age) = self.source.pending(&client, &lane).await?;
             rows += lane_rows;
-            age = age.max(lane_age);
+            age = older(age, lane_age);
+        }
+        if rows == 0 && self.relay.config.columns().created_at.is_some() {
+            age = Some(0.0);
         }
         self.relay.metrics.pending(rows, age);
         let cursors: Vec<(Vec<i32>, Cursor)> =
             self.leases.lanes().into_iter().map(|lane| (lane.buckets, lane.cursor)).collect();
         self.relay.status.pending(rows, age, &cursors);
         Ok(())
+    }
+}
+
+/// The greater of two ages, of which either may not be known.
+fn older(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.max(other)),
+        (one, other) => one.or(other),
     }
 }

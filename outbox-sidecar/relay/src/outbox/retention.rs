@@ -1,7 +1,10 @@
 //! Removing rows published long ago, in small batches outside the hot path.
 
 use deadpool_postgres::Pool;
-use outbox_sidecar_core::config::Outbox;
+use outbox_sidecar_core::{
+    config::{Engine, OnPublished, Outbox},
+    sql_name::literal,
+};
 use tokio_postgres::types::Type;
 
 use crate::error::Error;
@@ -9,32 +12,17 @@ use crate::error::Error;
 /// Rows per statement: short transactions, little to hold up vacuum.
 const BATCH: i64 = 1_000;
 
-/// Deletes one batch of rows that every bucket has passed and that are older
-/// than the retention. Returns how many, and whether there may be more. Any
+/// Deletes one batch of rows that are published and older than the retention. Returns how many, and whether there may be more. Any
 /// replica may do this at any time.
 ///
 /// # Errors
 /// The database is away.
 pub async fn purge_outbox(pool: &Pool, outbox: &Outbox) -> Result<(u64, bool), Error> {
-    let columns = &outbox.columns;
-    let statement = format!(
-        // Only the front of the table is looked at: rows stand there by age, so
-        // that a pass costs the same however many rows are retained.
-        //
-        // Age alone would not do: a transaction that stayed open for longer than
-        // the retention commits rows that are old before anyone saw them.
-        "DELETE FROM {table} WHERE {position} = ANY (ARRAY(
-             SELECT {position} FROM (
-                 SELECT {position}, {created_at}, {xid} FROM {table} ORDER BY {position} LIMIT $3
-             ) AS front
-             WHERE {created_at} < clock_timestamp() - $2 * interval '1 second'
-               AND {xid} < (SELECT min(pg_snapshot_xmin(published)::text::numeric)::text::xid8
-                            FROM outbox_sidecar.cursor WHERE outbox = $1)))",
-        table = outbox.table.quoted(),
-        created_at = columns.created_at.quoted(),
-        xid = columns.xid.quoted(),
-        position = columns.position.quoted(),
-    );
+    let statement = match outbox.engine() {
+        Engine::Append => passed(outbox),
+        Engine::Claim => marked(outbox),
+    };
+    let Some(statement) = statement else { return Ok((0, false)) };
     let client = pool.get().await?;
     let deleted = client
         .execute_typed(
@@ -48,4 +36,49 @@ pub async fn purge_outbox(pool: &Pool, outbox: &Outbox) -> Result<(u64, bool), E
         .await
         .map_err(Error::database("delete published rows"))?;
     Ok((deleted, i64::try_from(deleted).unwrap_or(i64::MAX) >= BATCH))
+}
+
+/// Rows that every bucket has passed; none, if the table does not tell their age.
+fn passed(outbox: &Outbox) -> Option<String> {
+    let columns = outbox.columns();
+    let created_at = columns.created_at.as_ref()?;
+    Some(format!(
+        // Only the front of the table is looked at: rows stand there by age, so
+        // that a pass costs the same however many rows are retained.
+        //
+        // Age alone would not do: a transaction that stayed open for longer than
+        // the retention commits rows that are old before anyone saw them.
+        "DELETE FROM {table} WHERE {position} = ANY (ARRAY(
+             SELECT {position} FROM (
+                 SELECT {position}, {created_at}, {xid} FROM {table} ORDER BY {position} LIMIT $3
+             ) AS front
+             WHERE {created_at} < clock_timestamp() - $2 * interval '1 second'
+               AND {xid} < (SELECT min(pg_snapshot_xmin(published)::text::numeric)::text::xid8
+                            FROM outbox_sidecar.cursor WHERE outbox = $1)))",
+        table = outbox.table.quoted(),
+        created_at = created_at.quoted(),
+        xid = columns.xid.quoted(),
+        position = columns.position.quoted(),
+    ))
+}
+
+/// Rows that are marked as published; none, if they are deleted at once or the
+/// table does not tell their age.
+fn marked(outbox: &Outbox) -> Option<String> {
+    let (columns, claim) = (outbox.columns(), outbox.claim());
+    if claim.on_published == OnPublished::Delete {
+        return None;
+    }
+    let since = claim.published_at.as_ref().or(columns.created_at.as_ref())?.quoted();
+    let id = columns.id.as_ref()?.quoted();
+    let published = claim.status.as_ref().map_or_else(String::new, |status| {
+        format!(" AND {} = {}", status.column.quoted(), literal(&status.published))
+    });
+    let table = outbox.table.quoted();
+    Some(format!(
+        "DELETE FROM {table} WHERE {id} = ANY (ARRAY(
+             SELECT {id} FROM {table}
+             WHERE $1::text IS NOT NULL AND {since} < clock_timestamp() - $2 * interval '1 second'{published}
+             ORDER BY {since} LIMIT $3))"
+    ))
 }

@@ -295,10 +295,14 @@ impl Sidecar {
         reqwest::get(format!("{}/status", self.admin)).await.unwrap().json().await.unwrap()
     }
 
+    /// All metrics, as text.
+    pub(crate) async fn metrics(&self) -> String {
+        reqwest::get(format!("{}/metrics", self.admin)).await.unwrap().text().await.unwrap()
+    }
+
     /// A metric's value, summed over the labels that are not given.
     pub(crate) async fn metric(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
-        let text =
-            reqwest::get(format!("{}/metrics", self.admin)).await.unwrap().text().await.unwrap();
+        let text = self.metrics().await;
         text.lines()
             .filter(|line| line.starts_with(name) && line[name.len()..].starts_with(['{', ' ']))
             .filter(|line| {

@@ -6,7 +6,9 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod claim;
 mod command_line;
+mod formats;
 mod harness;
 mod idle;
 mod inbox;
@@ -17,6 +19,7 @@ mod outbox;
 mod outbox_faults;
 mod outbox_refusals;
 mod pooler;
+mod presets;
 mod raw_produce;
 mod reload;
 mod restored;

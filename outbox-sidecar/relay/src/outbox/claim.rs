@@ -1,0 +1,141 @@
+//! The `claim` engine: rows that are not published yet, in order; each is
+//! deleted or marked when it is.
+//!
+//! No row is locked while the broker is waited for. What keeps two relays apart
+//! is the lease of the bucket, verified by the transaction that deletes or marks.
+
+use deadpool_postgres::Client;
+use outbox_sidecar_core::{
+    config::{Claim, OnPublished, Outbox},
+    record::Mapping,
+    sql_name::literal,
+};
+use postgres_types::Type;
+
+use super::{
+    lease::{Lane, Retirement},
+    reader::{Chunk, PENDING_COUNTED},
+    row::{OutboxRow, bucket, select_list},
+};
+use crate::{database::inspect::OutboxTable, error::Error};
+
+/// The statements for one outbox table.
+pub struct ClaimReader {
+    outbox: String,
+    read: String,
+    pending: String,
+    retire: String,
+}
+
+impl ClaimReader {
+    /// Writes the statements for an outbox, whose table is as it was found.
+    pub fn new(outbox: &Outbox, table: &OutboxTable) -> Self {
+        let (columns, claim) = (outbox.columns(), outbox.claim());
+        let id = table.id.quoted();
+        // What tells a dead letter from the others is a number. Where the order is
+        // none, it is made from the id.
+        let place = if table.position_is_number {
+            format!("o.{}::int8", columns.position.quoted())
+        } else {
+            format!("hashtextextended(o.{id}::text, 0)")
+        };
+        let list = select_list(outbox, &Mapping::new(outbox), &place);
+        let age = columns.created_at.as_ref().map_or("NULL::float8".to_owned(), |created_at| {
+            format!("extract(epoch FROM clock_timestamp() - {})::float8", created_at.quoted())
+        });
+        let waiting = format!(
+            "FROM {table} AS o WHERE {mine} AND {unpublished} AND NOT EXISTS (
+                 SELECT FROM outbox_sidecar.dead_letter AS dead
+                 WHERE dead.outbox = $2 AND dead.position = {place} AND dead.message_id = o.{id}::text)",
+            table = outbox.table.quoted(),
+            mine = mine(outbox),
+            unpublished = claim.unpublished(),
+        );
+        let position = columns.position.quoted();
+        Self {
+            outbox: outbox.name.clone(),
+            read: format!("SELECT NULL::text, {list} {waiting} ORDER BY {position}, {id} LIMIT $3"),
+            pending: format!(
+                "SELECT count(*), max(age) FROM (SELECT {age} AS age {waiting} LIMIT {PENDING_COUNTED}) AS waiting"
+            ),
+            retire: retire(outbox, &claim, table),
+        }
+    }
+
+    /// Starts reading the first rows of a lane that are not published, so many at
+    /// most.
+    ///
+    /// # Errors
+    /// The database is away, or the table is not as configured.
+    pub async fn read(&self, client: &Client, lane: &Lane, limit: usize) -> Result<Chunk, Error> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 3] =
+            [(&lane.buckets, Type::INT4_ARRAY), (&self.outbox, Type::TEXT), (&limit, Type::INT8)];
+        let rows = client
+            .query_typed_raw(&self.read, parameters)
+            .await
+            .map_err(Error::database("read the outbox"))?;
+        Ok(Chunk::of_cursor(rows, &lane.cursor))
+    }
+
+    /// How many rows wait, and the oldest one's age, as
+    /// [`Reader::pending`](super::reader::Reader::pending) tells it.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn pending(
+        &self,
+        client: &Client,
+        buckets: &[i32],
+    ) -> Result<(i64, Option<f64>), Error> {
+        let row = client
+            .query_typed_one(
+                &self.pending,
+                &[(&buckets, Type::INT4_ARRAY), (&self.outbox, Type::TEXT)],
+            )
+            .await
+            .map_err(Error::database("count the pending rows"))?;
+        Ok((row.get(0), row.get(1)))
+    }
+
+    /// What is to become of these rows once they are published.
+    pub fn retirement(&self, ids: Vec<String>) -> Retirement<'_> {
+        Retirement { statement: &self.retire, ids }
+    }
+}
+
+/// The row's id, to retire it by.
+pub fn id_of(row: &OutboxRow) -> String {
+    row.id().unwrap_or_default().to_owned()
+}
+
+/// The condition that a row is in one of the buckets `$1`.
+fn mine(outbox: &Outbox) -> String {
+    if outbox.buckets == 1 {
+        // The parameter is mentioned so that the statement takes it.
+        "$1::int4[] IS NOT NULL".to_owned()
+    } else {
+        format!("{} = ANY($1)", bucket(outbox))
+    }
+}
+
+fn retire(outbox: &Outbox, claim: &Claim, table: &OutboxTable) -> String {
+    let name = outbox.table.quoted();
+    let these = format!(
+        "WHERE {id} = ANY($1::text[]::{type}[]) AND {unpublished}",
+        id = table.id.quoted(),
+        r#type = table.id_type,
+        unpublished = claim.unpublished(),
+    );
+    if claim.on_published == OnPublished::Delete {
+        return format!("DELETE FROM {name} {these}");
+    }
+    let mut marks = Vec::new();
+    if let Some(column) = &claim.published_at {
+        marks.push(format!("{} = clock_timestamp()", column.quoted()));
+    }
+    if let Some(status) = &claim.status {
+        marks.push(format!("{} = {}", status.column.quoted(), literal(&status.published)));
+    }
+    format!("UPDATE {name} SET {} {these}", marks.join(", "))
+}

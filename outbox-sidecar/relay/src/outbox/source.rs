@@ -1,0 +1,86 @@
+//! Where rows come from, by the outbox's engine.
+
+use deadpool_postgres::Client;
+use outbox_sidecar_core::{
+    config::{Engine, Outbox},
+    snapshot::Snapshot,
+    window::{Cursor, Position},
+};
+
+use super::{
+    claim::ClaimReader,
+    lease::{Lane, Retirement},
+    reader::{Chunk, Reader},
+};
+use crate::{database::inspect::OutboxTable, error::Error};
+
+/// The reader of an engine.
+pub enum Source {
+    /// Windows between snapshots; the cursor says what is published.
+    Append(Reader),
+    /// The rows themselves say what is published.
+    Claim(ClaimReader),
+}
+
+impl Source {
+    /// The reader of an outbox, whose table is as it was found.
+    pub fn new(outbox: &Outbox, table: &OutboxTable) -> Self {
+        match outbox.engine() {
+            Engine::Append => Self::Append(Reader::new(outbox)),
+            Engine::Claim => Self::Claim(ClaimReader::new(outbox, table)),
+        }
+    }
+
+    /// Starts reading a lane's next chunk, of so many rows at most. Rows arrive as
+    /// they are taken from the stream.
+    ///
+    /// # Errors
+    /// The database is away, or the table is not as configured.
+    pub async fn read(&self, client: &Client, lane: &Lane, limit: usize) -> Result<Chunk, Error> {
+        match self {
+            Self::Append(reader) => reader.read(client, lane, limit).await,
+            Self::Claim(reader) => reader.read(client, lane, limit).await,
+        }
+    }
+
+    /// How many rows of a lane wait to be published, up to
+    /// [`PENDING_COUNTED`](super::reader::PENDING_COUNTED), and the oldest one's age
+    /// in seconds, if there is one and the table tells.
+    ///
+    /// # Errors
+    /// The database is away.
+    pub async fn pending(&self, client: &Client, lane: &Lane) -> Result<(i64, Option<f64>), Error> {
+        match self {
+            Self::Append(reader) => reader.pending(client, &lane.buckets, &lane.cursor).await,
+            Self::Claim(reader) => reader.pending(client, &lane.buckets).await,
+        }
+    }
+
+    /// A lane's cursor after a chunk, as [`Cursor::advance`] has it; that of the
+    /// claim engine never moves.
+    pub fn advance(
+        &self,
+        lane: &Lane,
+        until: &Snapshot,
+        last: Option<Position>,
+        exhausted: bool,
+    ) -> Cursor {
+        match self {
+            Self::Append(_) => lane.cursor.advance(until, last, exhausted),
+            Self::Claim(_) => lane.cursor.clone(),
+        }
+    }
+
+    /// Whether published rows have to be retired.
+    pub fn retires(&self) -> bool {
+        matches!(self, Self::Claim(_))
+    }
+
+    /// What is to become of these rows, by id, once they are published.
+    pub fn retirement(&self, ids: Vec<String>) -> Option<Retirement<'_>> {
+        match self {
+            Self::Append(_) => None,
+            Self::Claim(reader) => Some(reader.retirement(ids)),
+        }
+    }
+}
