@@ -1,4 +1,7 @@
-//! Reading a configuration file, with errors that name file, line and remedy.
+//! Checking a configuration: its file, with errors that name file, line and
+//! remedy, and what it names ([`live`]).
+
+pub mod live;
 
 use std::{fs, path::Path};
 

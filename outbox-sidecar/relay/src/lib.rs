@@ -13,6 +13,7 @@ pub mod config_file;
 pub mod database;
 pub mod error;
 pub mod inbox;
+pub mod init;
 pub mod kafka;
 pub mod metrics;
 pub mod outbox;

@@ -1,16 +1,20 @@
 //! The command line of the sidecar.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use outbox_sidecar::{
     check,
     config_file::{ConfigFile, Version},
     error::Error,
+    init::{self, NotMade},
     sidecar,
     telemetry::{self, LogFormat},
 };
-use outbox_sidecar_core::failure::Class;
+use outbox_sidecar_core::{config::Config, failure::Class};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -44,7 +48,13 @@ enum Command {
     Check {
         /// The configuration file (YAML).
         file: PathBuf,
+        /// Look at the tables, privileges and topics too, and say everything that is
+        /// missing, with what mends it.
+        #[arg(long)]
+        database: bool,
     },
+    /// Print the SQL of a new outbox or inbox, which may be run again.
+    Init(init::Wanted),
     /// Print the versions of the sidecar and of the Kafka client in it.
     Version,
 }
@@ -77,8 +87,11 @@ fn main() -> ExitCode {
                 }
             }
         }
-        Command::Check { file } => match check::read(&file) {
+        Command::Check { file, database } => match check::read(&file) {
             Ok(config) => {
+                if database && let Err(code) = check_database(&file, &config) {
+                    return code;
+                }
                 println!(
                     "{}: valid; {} outboxes, {} inboxes",
                     file.display(),
@@ -92,6 +105,13 @@ fn main() -> ExitCode {
                 ExitCode::from(BAD_CONFIGURATION)
             }
         },
+        Command::Init(wanted) => match init(&wanted) {
+            Ok(text) => {
+                println!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error),
+        },
         Command::Version => {
             let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
             println!("outbox-sidecar {}, librdkafka {librdkafka}", env!("CARGO_PKG_VERSION"));
@@ -100,15 +120,54 @@ fn main() -> ExitCode {
     }
 }
 
+/// Looks at what the configuration names; says what is missing and ends otherwise.
+#[allow(clippy::print_stderr, reason = "this is the command line")]
+fn check_database(file: &Path, config: &Config) -> Result<(), ExitCode> {
+    let report = runtime().and_then(|runtime| Ok(runtime.block_on(check::live::inspect(config))?));
+    match report {
+        Ok(report) if report.is_clean() => Ok(()),
+        Ok(report) => {
+            eprintln!("error: {}: not everything that it needs is there\n{report}", file.display());
+            Err(ExitCode::from(BAD_CONFIGURATION))
+        }
+        Err(error) => Err(fail(&error)),
+    }
+}
+
+/// What to print.
+fn init(wanted: &init::Wanted) -> anyhow::Result<String> {
+    let made = wanted.sql()?;
+    let applied = runtime()?.block_on(made.apply())?;
+    Ok(if applied { "applied; what was there before stayed as it was".into() } else { made.sql })
+}
+
+/// Says why a command that is done at once could not be.
+#[allow(clippy::print_stderr, reason = "this is the command line")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    code(error)
+}
+
+fn code(error: &anyhow::Error) -> ExitCode {
+    let outage = |error: &Error| error.class() != Class::Configuration;
+    let away = match error.downcast_ref::<NotMade>() {
+        Some(NotMade::Database(error)) => outage(error),
+        Some(_) => false,
+        None => error.downcast_ref::<Error>().is_none_or(outage),
+    };
+    if away { ExitCode::FAILURE } else { ExitCode::from(BAD_CONFIGURATION) }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
+}
+
 fn exit_code(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
-            let configuration = error
-                .downcast_ref::<Error>()
-                .is_some_and(|error| error.class() == Class::Configuration);
-            if configuration { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::FAILURE }
+            code(&error)
         }
     }
 }

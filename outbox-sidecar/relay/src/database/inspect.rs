@@ -4,11 +4,15 @@
 mod catalog;
 mod inbox;
 mod outbox;
+mod rows;
+mod schema;
 
 use std::fmt;
 
 pub use inbox::inspect_inbox;
 pub use outbox::{OutboxTable, inspect_outbox};
+pub use rows::{inspect_cursors, inspect_rows};
+pub use schema::inspect_schema;
 
 /// Something that is not as the configuration needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -87,6 +87,21 @@ impl TopicMaker {
         Ok(())
     }
 
+    /// The names of all topics that there are and that may be seen.
+    ///
+    /// # Errors
+    /// The broker is away.
+    pub async fn existing(self) -> Result<HashSet<String>, Error> {
+        // All of them, as asking for one by name may make it.
+        let metadata = tokio::task::spawn_blocking(move || {
+            self.admin.inner().fetch_metadata(None, OPERATION_TIMEOUT)
+        })
+        .await
+        .map_err(|_| Error::Ended("looking at the topics"))?
+        .map_err(Error::kafka("list the topics"))?;
+        Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
+    }
+
     /// Whether topics that are absent are made.
     pub fn creates(&self) -> bool {
         self.policy.create

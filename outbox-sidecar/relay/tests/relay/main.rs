@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, in its helpers too"
 )]
 
+mod adoption;
 mod claim;
 mod command_line;
 mod formats;
