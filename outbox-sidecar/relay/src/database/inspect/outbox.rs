@@ -166,7 +166,7 @@ fn indexes(
     let missing = wanted.into_iter().filter(|(index, _)| {
         let names: Vec<_> = index.iter().map(|column| column.as_str()).collect();
         // A missing column is said already.
-        !index.iter().any(|c| absent(&c)) && !table.has_index(&names, false)
+        !index.iter().any(&absent) && !table.has_index(&names, false)
     });
     missing
         .map(|(index, condition)| {
