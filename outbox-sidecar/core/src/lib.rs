@@ -11,6 +11,7 @@
 //! - [`delivery`]: in which order inbox messages go to the application.
 //! - [`event`]: what the application receives (CloudEvents) and answers.
 //! - [`failure`] and [`backoff`]: what is retried, and how patiently.
+//! - [`horizon`]: who holds the database's transaction horizon.
 //! - [`config`]: the one configuration schema, of the file and of the `Relay`
 //!   resource.
 //! - [`ddl`]: the SQL of a new outbox or inbox.
@@ -25,6 +26,7 @@ pub mod ddl;
 pub mod delivery;
 pub mod event;
 pub mod failure;
+pub mod horizon;
 pub mod lease;
 pub mod record;
 pub mod route;

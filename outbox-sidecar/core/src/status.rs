@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::horizon::Holder;
 use crate::share::RelayId;
 
 /// The whole sidecar.
@@ -27,6 +28,8 @@ pub struct Report {
     pub outboxes: BTreeMap<String, OutboxReport>,
     /// By name.
     pub inboxes: BTreeMap<String, InboxReport>,
+    /// Who holds the database's transaction horizon, the longest first.
+    pub horizon: Vec<Holder>,
 }
 
 /// One outbox.

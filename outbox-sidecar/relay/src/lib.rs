@@ -12,6 +12,7 @@ pub mod check;
 pub mod config_file;
 pub mod database;
 pub mod error;
+pub mod horizon;
 pub mod inbox;
 pub mod init;
 pub mod kafka;

@@ -1,13 +1,17 @@
 //! Prometheus metrics. Names and labels are listed in `docs/metrics.md`.
 
+pub mod names;
 mod reload;
 
 use std::{sync::Arc, time::Duration};
 
-use outbox_sidecar_core::failure::Class;
+use outbox_sidecar_core::{
+    failure::Class,
+    horizon::{Holder, Kind},
+};
 use prometheus::{
-    Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
-    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+    Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
+    IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
 /// From half a millisecond to a minute and a half, doubling.
@@ -26,11 +30,12 @@ struct Families {
     reload_failures: IntCounter,
     reload_successful: IntGauge,
     reload_success_time: Gauge,
+    horizon_age: GaugeVec,
     outbox_published: IntCounterVec,
     outbox_dead: IntCounterVec,
     outbox_latency: HistogramVec,
     outbox_pending: IntGaugeVec,
-    outbox_oldest: prometheus::GaugeVec,
+    outbox_oldest: GaugeVec,
     outbox_leases: IntGaugeVec,
     outbox_purged: IntCounterVec,
     inbox_received: IntCounterVec,
@@ -92,113 +97,123 @@ impl Metrics {
         let (outbox, inbox) = (&["outbox"][..], &["inbox"][..]);
         let families = Families {
             errors: counter(
-                "outbox_sidecar_errors_total",
+                names::ERRORS_TOTAL,
                 "Errors that made a component start anew.",
                 &["component", "class"],
             )?,
             reload_failures: registered(
                 &registry,
                 IntCounter::new(
-                    "outbox_sidecar_config_reload_failures_total",
+                    names::CONFIG_RELOAD_FAILURES_TOTAL,
                     "Changes of the configuration that could not be used.",
                 )?,
             )?,
             reload_successful: registered(
                 &registry,
                 IntGauge::new(
-                    "outbox_sidecar_config_last_reload_successful",
+                    names::CONFIG_LAST_RELOAD_SUCCESSFUL,
                     "1 if the configuration in use is what the file holds, 0 if that cannot be used.",
                 )?,
             )?,
             reload_success_time: registered(
                 &registry,
                 Gauge::new(
-                    "outbox_sidecar_config_last_reload_success_timestamp_seconds",
+                    names::CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS,
                     "When the file was last found usable, at the start or after a change, in Unix time.",
                 )?,
             )?,
+            horizon_age: registered(
+                &registry,
+                GaugeVec::new(
+                    Opts::new(
+                        names::HORIZON_AGE_SECONDS,
+                        "How long the database's transaction horizon has been held; the longest of each kind.",
+                    ),
+                    &["kind"],
+                )?,
+            )?,
             outbox_published: counter(
-                "outbox_sidecar_outbox_published_total",
+                names::OUTBOX_PUBLISHED_TOTAL,
                 "Rows acknowledged by the broker and passed by the cursor.",
                 outbox,
             )?,
             outbox_dead: counter(
-                "outbox_sidecar_outbox_dead_letters_total",
+                names::OUTBOX_DEAD_LETTERS_TOTAL,
                 "Rows that can never be published, set aside with their reason.",
                 outbox,
             )?,
             outbox_latency: histogram(
-                "outbox_sidecar_outbox_publish_latency_seconds",
+                names::OUTBOX_PUBLISH_LATENCY_SECONDS,
                 "From a row's creation to the broker's acknowledgement; the oldest row of each chunk.",
                 outbox,
             )?,
             outbox_pending: gauge(
-                "outbox_sidecar_outbox_pending_rows",
+                names::OUTBOX_PENDING_ROWS,
                 "Committed rows not yet published, in the buckets held here; counted up to 100000 per lane.",
                 outbox,
             )?,
             outbox_oldest: registered(
                 &registry,
-                prometheus::GaugeVec::new(
+                GaugeVec::new(
                     Opts::new(
-                        "outbox_sidecar_outbox_oldest_pending_age_seconds",
+                        names::OUTBOX_OLDEST_PENDING_AGE_SECONDS,
                         "Age of the oldest committed row not yet published; 0 if there is none.",
                     ),
                     outbox,
                 )?,
             )?,
             outbox_leases: gauge(
-                "outbox_sidecar_outbox_leased_buckets",
+                names::OUTBOX_LEASED_BUCKETS,
                 "Buckets this relay publishes.",
                 outbox,
             )?,
             outbox_purged: counter(
-                "outbox_sidecar_outbox_purged_total",
+                names::OUTBOX_PURGED_TOTAL,
                 "Published rows deleted after their retention.",
                 outbox,
             )?,
             inbox_received: counter(
-                "outbox_sidecar_inbox_received_total",
+                names::INBOX_RECEIVED_TOTAL,
                 "Messages stored for the first time.",
                 inbox,
             )?,
             inbox_duplicates: counter(
-                "outbox_sidecar_inbox_duplicates_total",
+                names::INBOX_DUPLICATES_TOTAL,
                 "Messages received that were stored before.",
                 inbox,
             )?,
             inbox_delivered: counter(
-                "outbox_sidecar_inbox_delivered_total",
+                names::INBOX_DELIVERED_TOTAL,
                 "Messages the application was given, by outcome: applied, dead or retry.",
                 &["inbox", "outcome"],
             )?,
             inbox_latency: histogram(
-                "outbox_sidecar_inbox_delivery_duration_seconds",
+                names::INBOX_DELIVERY_DURATION_SECONDS,
                 "How long the application took for a request.",
                 inbox,
             )?,
             inbox_queued: gauge(
-                "outbox_sidecar_inbox_queued_messages",
+                names::INBOX_QUEUED_MESSAGES,
                 "Messages in memory, waiting or in flight.",
                 inbox,
             )?,
             inbox_queued_bytes: gauge(
-                "outbox_sidecar_inbox_queued_bytes",
+                names::INBOX_QUEUED_BYTES,
                 "Bytes of the messages in memory.",
                 inbox,
             )?,
             inbox_parked: gauge(
-                "outbox_sidecar_inbox_parked_keys",
+                names::INBOX_PARKED_KEYS,
                 "Keys waiting to be tried again.",
                 inbox,
             )?,
             inbox_lag: gauge(
-                "outbox_sidecar_inbox_consumer_lag",
+                names::INBOX_CONSUMER_LAG,
                 "Messages in the broker beyond the committed offset.",
                 &["inbox", "topic", "partition"],
             )?,
             inbox_purged: counter(
-                "outbox_sidecar_inbox_purged_total",
+                names::INBOX_PURGED_TOTAL,
                 "Applied messages deleted after their retention.",
                 inbox,
             )?,
@@ -235,6 +250,17 @@ impl Metrics {
             parked: families.inbox_parked.with_label_values(&labels),
             lag: families.inbox_lag.clone(),
             purged: families.inbox_purged.with_label_values(&labels),
+        }
+    }
+
+    /// Those who hold the database's transaction horizon, the longest first.
+    pub(crate) fn horizon(&self, holders: &[Holder]) {
+        for kind in Kind::ALL.map(Kind::label) {
+            let longest = holders.iter().find(|holder| holder.kind == kind);
+            self.families
+                .horizon_age
+                .with_label_values(&[kind])
+                .set(longest.map_or(0.0, |holder| holder.held_seconds));
         }
     }
 
@@ -324,3 +350,6 @@ impl InboxMetrics {
         self.purged.inc_by(rows);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     database,
     error::{Error, chain},
+    horizon,
     inbox::{ingest::InboxRelay, retention::purge_inbox},
     kafka::topics::TopicMaker,
     metrics::Metrics,
@@ -177,6 +178,14 @@ impl Parts {
                 (self.pool.clone(), self.config.database.clone(), stop.clone());
             parts.spawn(async move { neighbours.run(&pool, &database, &stop).await });
         }
+        let (pool, config) = (self.pool.clone(), self.config.horizon);
+        let (metrics, status, stop_watch) =
+            (self.metrics.clone(), self.status.clone(), stop.clone());
+        parts.spawn(async move {
+            let run = || horizon::watch(&pool, config, &metrics, &status, &stop_watch);
+            // Nothing waits for it: what is wrong is told by the log and the metrics.
+            keep_going("horizon", &stop_watch, &metrics, |_| {}, run).await;
+        });
         let (pool, config) = (self.pool.clone(), self.config.clone());
         parts.spawn(purge(pool, config, self.metrics.clone(), stop.clone()));
     }

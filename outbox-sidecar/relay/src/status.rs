@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use outbox_sidecar_core::{
     config::Config,
+    horizon::Holder,
     share::RelayId,
     status::{CursorReport, InboxReport, LeaseReport, OutboxReport, Report},
     window::Cursor,
@@ -44,6 +45,11 @@ impl Status {
     /// What the whole sidecar waits for.
     pub fn waiting(&self, what: Option<String>) {
         self.lock().waiting_for = what;
+    }
+
+    /// Who holds the database's transaction horizon.
+    pub fn horizon(&self, holders: Vec<Holder>) {
+        self.lock().horizon = holders;
     }
 
     /// One outbox's part.

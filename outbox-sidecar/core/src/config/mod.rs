@@ -8,6 +8,7 @@
 
 pub mod cluster;
 mod endpoint;
+mod horizon;
 mod inbox;
 mod outbox;
 mod parse;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 pub use endpoint::{Database, Kafka, Sasl, SaslMechanism, Tls};
+pub use horizon::Horizon;
 pub use inbox::{Deliver, Inbox};
 pub use outbox::{
     Chunk, Claim, ClaimOptions, ColumnOptions, Delivery, Engine, OnPublished, Outbox,
@@ -50,6 +52,9 @@ pub struct Config {
     /// Which topics are made when absent.
     #[serde(default)]
     pub topics: Topics,
+    /// When to speak of transactions and slots that hold up the database.
+    #[serde(default)]
+    pub horizon: Horizon,
     /// Tables to publish from.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
@@ -143,6 +148,7 @@ impl Config {
         if self.topics.replication_factor.is_some_and(|factor| !(1..=32_767).contains(&factor)) {
             return wrong("topics.replicationFactor".into(), "must be between 1 and 32767");
         }
+        self.horizon.validate()?;
         self.validate_references()?;
         self.kafka.validate()?;
         let mut names = HashSet::new();

@@ -11,6 +11,7 @@ mod claim;
 mod command_line;
 mod formats;
 mod harness;
+mod horizon;
 mod idle;
 mod inbox;
 mod inbox_faults;
