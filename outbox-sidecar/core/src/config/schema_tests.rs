@@ -132,6 +132,7 @@ fn the_schema_and_the_parser_agree() {
             "/database/ca",
             vec![json!({ "file": "/x" }), key("ca", "ca.crt"), json!({ "env": "CA" }), json!("/x")],
         ),
+        ("/database/listen", vec![json!(true), json!(false), json!("often")]),
         (
             "/kafka/tls",
             vec![
@@ -221,6 +222,20 @@ fn the_schema_and_the_parser_agree() {
         (
             "/outboxes/0/chunk",
             vec![json!({ "rows": 1 }), json!({ "rows": 0 }), json!({ "rows": 100_001 })],
+        ),
+        (
+            "/outboxes/0/delivery",
+            vec![json!("idempotent"), json!("transactional"), json!("exactlyOnce")],
+        ),
+        (
+            "/outboxes/0/transactionalIdPrefix",
+            vec![
+                json!("a.b_c-D1"),
+                json!("x".repeat(100)),
+                json!(""),
+                json!("a b"),
+                json!("x".repeat(101)),
+            ],
         ),
         ("/outboxes/0/engine", vec![json!("append"), json!("claim"), json!("poll")]),
         ("/outboxes/0/preset", vec![json!("debezium"), json!("openOutbox"), json!("open-outbox")]),

@@ -91,6 +91,20 @@ fn what_fields_alone_cannot_say_is_checked_too() {
             "outboxes[1].table: `outbox` is the table of `orders` too",
         ),
         (
+            MINIMAL.replace(
+                "topic: order_payment_tasks",
+                "topic: order_payment_tasks\n    delivery: transactional\n    buckets: 65",
+            ),
+            "outboxes[0].buckets: must be at most 64 with `delivery: transactional`",
+        ),
+        (
+            MINIMAL.replace(
+                "topic: order_payment_tasks",
+                "topic: order_payment_tasks\n    transactionalIdPrefix: a b",
+            ),
+            "outboxes[0].transactionalIdPrefix: use 1 to 100 letters",
+        ),
+        (
             "database: {url: {env: A}}\nkafka: {bootstrapServers: ['a:1']}".to_owned(),
             "outboxes: there is neither",
         ),
