@@ -102,6 +102,11 @@ impl Producers {
         &self.context.health
     }
 
+    /// Whether what is sent of a chunk is in one transaction for each bucket.
+    pub fn are_transactional(&self) -> bool {
+        matches!(self.kind, Kind::PerBucket { .. })
+    }
+
     /// Whether there is a producer for each of these buckets, by epoch, and no other.
     pub fn are_of(&self, held: &BTreeMap<i32, i64>) -> bool {
         match &self.kind {

@@ -20,7 +20,7 @@ use super::{
     row::OutboxRow,
 };
 use crate::{
-    error::{Error, kafka_class},
+    error::{Error, chain, kafka_class},
     kafka::topics::TopicMaker,
 };
 
@@ -62,7 +62,8 @@ pub struct InFlight {
 pub enum Taken {
     /// It is under way, or noted as dead.
     Yes,
-    /// The buffer is full; what is in it must be acknowledged first.
+    /// The buffer is full, or the transaction has failed; what was sent must be
+    /// acknowledged first.
     Full,
 }
 
@@ -74,8 +75,8 @@ pub enum Acknowledged {
     All(Vec<DeadRow>),
     /// The broker refused the chunk's only row. The publisher is spent.
     Dead(Vec<DeadRow>),
-    /// The broker refused a batch, for which any of its rows may be to blame.
-    /// The publisher is spent, and the chunk is to be read again.
+    /// The broker refused a batch or a transaction, for which any of its rows may
+    /// be to blame. The publisher is spent, and the chunk is to be read again.
     Refused,
 }
 
@@ -177,6 +178,12 @@ impl Publisher {
                     record = returned;
                     sleep(Duration::from_millis(5)).await;
                 }
+                // A transaction that has failed takes no more: what was sent says why.
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::State), _))
+                    if in_flight.sent > 0 =>
+                {
+                    return Ok(Taken::Full);
+                }
                 Err((error, _)) if kafka_class(&error) == Class::Poison => {
                     return Err(Refused::Poison(error.to_string()));
                 }
@@ -229,7 +236,15 @@ impl InFlight {
             return Ok(Acknowledged::Refused);
         }
         if let Some(source) = failed {
-            return Err(publisher.producers.explain(source, "publish rows"));
+            let error = publisher.producers.explain(source, "publish rows");
+            // A transaction fails as a whole, and the first error may be of a row that
+            // stood behind the one to blame: only a row that fails alone tells.
+            let unclear = publisher.producers.are_transactional() && self.sent > 1;
+            if unclear && !matches!(error, Error::Fenced { .. }) {
+                tracing::debug!(error = chain(&error), "a transaction failed");
+                return Ok(Acknowledged::Refused);
+            }
+            return Err(error);
         }
         let mut dead = std::mem::take(&mut self.dead);
         if refused.is_empty() {
