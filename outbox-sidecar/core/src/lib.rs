@@ -4,6 +4,8 @@
 //!
 //! - [`snapshot`] and [`window`]: how an outbox is read without a status column
 //!   and without losing a late commit.
+//! - [`restore`]: what is concluded from a cursor of another database.
+//! - [`partition`]: daily partitions of an outbox.
 //! - [`chunk_size`]: how much goes to the broker at a time.
 //! - [`share`] and [`lease`]: who publishes which part of an outbox, and how a
 //!   part passes from one relay to another.
@@ -28,7 +30,9 @@ pub mod event;
 pub mod failure;
 pub mod horizon;
 pub mod lease;
+pub mod partition;
 pub mod record;
+pub mod restore;
 pub mod route;
 pub mod share;
 pub mod snapshot;

@@ -77,6 +77,17 @@ impl TableName {
         Self { schema: None, table: self.table.clone() }
     }
 
+    /// A name in a schema, both as the catalog has them.
+    ///
+    /// # Errors
+    /// One of them holds a quote, a dot or a control character.
+    pub fn of(schema: &str, table: &str) -> Result<Self, InvalidName> {
+        for part in [schema, table] {
+            check(part, part, "table")?;
+        }
+        Ok(Self { schema: Some(schema.to_owned()), table: table.to_owned() })
+    }
+
     /// The name as it goes into a statement.
     pub fn quoted(&self) -> String {
         match &self.schema {

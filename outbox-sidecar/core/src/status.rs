@@ -53,6 +53,9 @@ pub struct OutboxReport {
     pub pending_rows: i64,
     /// The age of the oldest of them, in seconds, if the table tells it.
     pub oldest_pending_age_seconds: Option<f64>,
+    /// When the database was last found to be restored into another cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restored_at: Option<Timestamp>,
     /// How far the buckets are.
     pub cursors: Vec<CursorReport>,
 }

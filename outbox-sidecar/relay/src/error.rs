@@ -45,6 +45,9 @@ pub enum Error {
         /// Its `transactional.id`.
         producer: String,
     },
+    /// The connection leads to another database than before.
+    #[error("the database is not the one from before; starting anew with it")]
+    AnotherDatabase,
     /// Kafka refused or could not be reached.
     #[error("cannot {action}: {source}")]
     Kafka {
@@ -78,9 +81,11 @@ impl Error {
     /// What decides the reaction.
     pub fn class(&self) -> Class {
         match self {
-            Self::Connect(_) | Self::LeaseLost { .. } | Self::Fenced { .. } | Self::Ended(_) => {
-                Class::Outage
-            }
+            Self::Connect(_)
+            | Self::LeaseLost { .. }
+            | Self::Fenced { .. }
+            | Self::AnotherDatabase
+            | Self::Ended(_) => Class::Outage,
             Self::Database { source, .. } => source.code().map_or(Class::Outage, |code| {
                 // 42: undefined table or column, insufficient privilege, syntax.
                 // 3D, 28: no such database, authentication.

@@ -23,3 +23,4 @@ pub mod secret;
 pub mod sidecar;
 pub mod status;
 pub mod telemetry;
+pub mod upkeep;

@@ -38,6 +38,7 @@ struct Families {
     outbox_oldest: GaugeVec,
     outbox_leases: IntGaugeVec,
     outbox_purged: IntCounterVec,
+    outbox_restores: IntCounterVec,
     inbox_received: IntCounterVec,
     inbox_duplicates: IntCounterVec,
     inbox_delivered: IntCounterVec,
@@ -60,6 +61,7 @@ pub struct OutboxMetrics {
     oldest: prometheus::GaugeVec,
     leases: IntGauge,
     purged: IntCounter,
+    restores: IntCounter,
 }
 
 /// The metrics of one inbox.
@@ -172,6 +174,11 @@ impl Metrics {
                 "Published rows deleted after their retention.",
                 outbox,
             )?,
+            outbox_restores: counter(
+                names::OUTBOX_RESTORES_TOTAL,
+                "Times that the database was found to be restored into another cluster.",
+                outbox,
+            )?,
             inbox_received: counter(
                 names::INBOX_RECEIVED_TOTAL,
                 "Messages stored for the first time.",
@@ -233,6 +240,7 @@ impl Metrics {
             oldest: families.outbox_oldest.clone(),
             leases: families.outbox_leases.with_label_values(&labels),
             purged: families.outbox_purged.with_label_values(&labels),
+            restores: families.outbox_restores.with_label_values(&labels),
         }
     }
 
@@ -310,6 +318,11 @@ impl OutboxMetrics {
 
     pub(crate) fn purged(&self, rows: u64) {
         self.purged.inc_by(rows);
+    }
+
+    /// The database has been restored; `news` says that it was noticed just now.
+    pub(crate) fn restored(&self, news: bool) {
+        self.restores.inc_by(news.into());
     }
 }
 

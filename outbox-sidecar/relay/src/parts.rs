@@ -16,15 +16,15 @@ use crate::{
     database,
     error::{Error, chain},
     horizon,
-    inbox::{ingest::InboxRelay, retention::purge_inbox},
+    inbox::ingest::InboxRelay,
     kafka::topics::TopicMaker,
     metrics::Metrics,
     outbox::{
         relay::OutboxRelay,
-        retention::purge_outbox,
         wake::{Neighbours, Poked, Wake},
     },
     status::Status,
+    upkeep,
 };
 
 /// Waits between attempts of a part that failed.
@@ -33,9 +33,6 @@ const RESTART: Backoff =
 
 /// A part that ran this long had recovered from what was wrong before.
 const HEALTHY_AFTER: Duration = Duration::from_secs(10);
-
-/// How often rows past their retention are looked for.
-const PURGE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// No part takes longer than this to stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
@@ -187,7 +184,7 @@ impl Parts {
             keep_going("horizon", &stop_watch, &metrics, |_| {}, run).await;
         });
         let (pool, config) = (self.pool.clone(), self.config.clone());
-        parts.spawn(purge(pool, config, self.metrics.clone(), stop.clone()));
+        parts.spawn(upkeep::run(pool, config, self.metrics.clone(), stop.clone()));
     }
 }
 
@@ -235,43 +232,4 @@ async fn keep_going<F: Future<Output = Result<(), Error>>>(
             () = sleep(wait) => {}
         }
     }
-}
-
-/// Deletes rows past their retention, little by little.
-async fn purge(pool: Pool, config: Config, metrics: Metrics, stop: CancellationToken) {
-    let pass = async {
-        loop {
-            sleep(PURGE_INTERVAL).await;
-            for outbox in &config.outboxes {
-                while let Ok((rows, more)) =
-                    purge_outbox(&pool, outbox).await.inspect_err(log_purge)
-                {
-                    metrics.outbox(&outbox.name).purged(rows);
-                    if !more {
-                        break;
-                    }
-                }
-            }
-            for inbox in &config.inboxes {
-                while let Ok((rows, more)) = purge_inbox(&pool, inbox).await.inspect_err(log_purge)
-                {
-                    metrics.inbox(&inbox.name).purged(rows);
-                    if !more {
-                        break;
-                    }
-                }
-            }
-        }
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = pass => {}
-    }
-}
-
-fn log_purge(error: &Error) {
-    tracing::warn!(
-        error = chain(error),
-        "could not delete rows past their retention; trying again in a minute"
-    );
 }

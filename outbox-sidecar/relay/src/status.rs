@@ -101,6 +101,10 @@ impl OutboxStatus {
         });
     }
 
+    pub(crate) fn restored(&self, at: Timestamp) {
+        self.update(|report| report.restored_at = Some(at));
+    }
+
     /// The buckets were given back; the reason is told by who ended the part.
     pub(crate) fn released(&self) {
         self.update(|report| {

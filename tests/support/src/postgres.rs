@@ -11,3 +11,8 @@ pub(crate) use cluster::{generate_password, write_secret};
 pub use database::TestDatabase;
 pub use pooler::Pooler;
 pub use server::Server;
+
+/// The path of one of PostgreSQL's programs, such as `pg_dump`, of the version that clusters run.
+pub fn program(name: &str) -> crate::Result<std::path::PathBuf> {
+    Ok(install::Install::find(None)?.bin.join(name))
+}

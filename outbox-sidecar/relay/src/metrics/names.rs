@@ -25,3 +25,4 @@ pub const OUTBOX_PENDING_ROWS: &str = "outbox_sidecar_outbox_pending_rows";
 pub const OUTBOX_PUBLISHED_TOTAL: &str = "outbox_sidecar_outbox_published_total";
 pub const OUTBOX_PUBLISH_LATENCY_SECONDS: &str = "outbox_sidecar_outbox_publish_latency_seconds";
 pub const OUTBOX_PURGED_TOTAL: &str = "outbox_sidecar_outbox_purged_total";
+pub const OUTBOX_RESTORES_TOTAL: &str = "outbox_sidecar_outbox_restores_total";

@@ -24,7 +24,9 @@ impl Metrics {
         };
         let of = &self.families;
         retain(&of.errors, "component", component);
-        for family in [&of.outbox_published, &of.outbox_dead, &of.outbox_purged] {
+        let counters =
+            [&of.outbox_published, &of.outbox_dead, &of.outbox_purged, &of.outbox_restores];
+        for family in counters {
             retain(family, "outbox", outbox);
         }
         for family in [&of.outbox_pending, &of.outbox_leases] {

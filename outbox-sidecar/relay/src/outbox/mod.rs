@@ -9,6 +9,8 @@
 //! - [`publisher`]: to the broker, and what it acknowledged.
 //! - [`producers`]: the clients for that, of all buckets or of each.
 //! - [`relay`]: the loop that ties them together.
+//! - [`restore`]: going on in a database that the cursors are not from.
+//! - [`partitions`]: made ahead of time, and dropped.
 //! - [`retention`]: removing what was published long ago.
 //! - [`wake`]: pokes, from here and from other sidecars.
 
@@ -16,10 +18,12 @@ pub mod buckets;
 pub mod claim;
 pub mod identity;
 pub mod lease;
+pub mod partitions;
 pub mod producers;
 pub mod publisher;
 pub mod reader;
 pub mod relay;
+pub mod restore;
 pub mod retention;
 pub mod row;
 pub mod source;

@@ -7,6 +7,7 @@ use futures::TryStreamExt as _;
 use outbox_sidecar_core::{
     config::Outbox,
     record::Mapping,
+    restore::is_restarting,
     snapshot::Snapshot,
     window::{Cursor, Position},
 };
@@ -15,7 +16,7 @@ use tokio_postgres::RowStream;
 
 use super::{
     lease::Lane,
-    row::{OutboxRow, select_list},
+    row::{OutboxRow, bucket, select_list},
 };
 use crate::error::Error;
 
@@ -23,7 +24,10 @@ use crate::error::Error;
 pub struct Reader {
     head: String,
     resume: String,
+    /// After a restore: the first window.
+    restart: Option<String>,
     pending: String,
+    outbox: String,
 }
 
 /// A chunk being read.
@@ -34,8 +38,9 @@ pub struct Chunk {
 }
 
 impl Reader {
-    /// Writes the statements for an outbox.
-    pub fn new(outbox: &Outbox) -> Self {
+    /// Writes the statements for an outbox. `restored` is the highest position
+    /// there was when the database was found to be restored, if it ever was.
+    pub fn new(outbox: &Outbox, restored: Option<Position>) -> Self {
         let columns = outbox.columns();
         let (position, xid) = (columns.position.quoted(), columns.xid.quoted());
         let list = select_list(outbox, &Mapping::new(outbox), &format!("{position}::int8"));
@@ -48,6 +53,16 @@ impl Reader {
         let age = columns.created_at.as_ref().map_or("NULL::float8".to_owned(), |created_at| {
             format!("extract(epoch FROM clock_timestamp() - {})::float8", created_at.quoted())
         });
+        let (carried, carried_own) = (carried(outbox, "xmin"), carried(outbox, "r.xmin"));
+        let not_carried = restored.map_or(String::new(), |until| {
+            format!(" AND NOT ({position} <= {until} AND {carried})")
+        });
+        // An id of another cluster may be that of a transaction under way here.
+        let ended = if restored.is_some() {
+            format!(" AND pg_visible_in_snapshot({xid}, s.until)")
+        } else {
+            String::new()
+        };
         // The rows not visible in S0 are those at or above its xmax and those of
         // its list; whatever this statement sees is visible in S1, its own
         // snapshot. `+ 0` keeps the planner from walking the position index
@@ -56,23 +71,40 @@ impl Reader {
             "SELECT s.until::text, r.* FROM (SELECT pg_current_snapshot() AS until) AS s
              LEFT JOIN LATERAL (
                  SELECT {list} FROM {table}
-                 WHERE {mine}({xid} >= $2::text::xid8 OR {xid} = ANY($3::text[]::xid8[]))
+                 WHERE {mine}({xid} >= $2::text::xid8 OR {xid} = ANY($3::text[]::xid8[])){ended}{not_carried}
                  ORDER BY {position} + 0 LIMIT $4
              ) AS r ON true ORDER BY r.c0"
         );
         let resume = format!(
             "SELECT NULL::text, {list} FROM {table}
              WHERE {mine}{position} > $2 AND pg_visible_in_snapshot({xid}, $3::text::pg_snapshot)
-               AND NOT pg_visible_in_snapshot({xid}, $4::text::pg_snapshot)
+               AND NOT pg_visible_in_snapshot({xid}, $4::text::pg_snapshot){not_carried}
              ORDER BY {position} LIMIT $5"
         );
+        let restart = restored.map(|until| {
+            format!(
+                "SELECT NULL::text, {list} FROM {table} AS r
+                 CROSS JOIN LATERAL (SELECT {bucket} AS own_bucket, {position} AS own_position, {xid} AS own_xid) AS own
+                 WHERE {mine}{position} > $2 AND {position} <= {until}
+                   AND (pg_visible_in_snapshot({xid}, $3::text::pg_snapshot) OR {carried_own})
+                   AND NOT EXISTS (
+                       SELECT FROM outbox_sidecar.origin AS o JOIN outbox_sidecar.restored_cursor AS b USING (outbox)
+                       WHERE o.outbox = $4 AND b.bucket = own.own_bucket AND own.own_position <= o.restored_after
+                         AND (pg_visible_in_snapshot(own.own_xid, b.published)
+                              OR own.own_position <= b.window_after
+                                 AND pg_visible_in_snapshot(own.own_xid, b.window_until)))
+                 ORDER BY {position} LIMIT $5",
+                bucket = bucket(outbox),
+            )
+        });
         let pending = format!(
             "SELECT count(*), max(age) FROM (
                  SELECT {age} AS age FROM {table}
                  WHERE {mine}NOT pg_visible_in_snapshot({xid}, $2::text::pg_snapshot)
-                   AND {xid} >= $3::text::xid8 AND {position} > $4 LIMIT {PENDING_COUNTED}) AS waiting"
+                   AND {xid} >= $3::text::xid8 AND {position} > $4{not_carried}
+                 LIMIT {PENDING_COUNTED}) AS waiting"
         );
-        Self { head, resume, pending }
+        Self { head, resume, restart, pending, outbox: outbox.name.clone() }
     }
 
     /// Starts reading a lane's next chunk, of so many rows at most: of the window
@@ -83,8 +115,8 @@ impl Reader {
     /// The database is away, or the table is not as configured.
     pub async fn read(&self, client: &Client, lane: &Lane, limit: usize) -> Result<Chunk, Error> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let rows = match lane.cursor.open() {
-            None => {
+        let rows = match (lane.cursor.open(), self.restart_of(&lane.cursor)) {
+            (None, _) => {
                 let published = lane.cursor.published();
                 let in_progress: Vec<String> =
                     published.in_progress().iter().map(u64::to_string).collect();
@@ -97,7 +129,18 @@ impl Reader {
                 ];
                 client.query_typed_raw(&self.head, parameters).await
             }
-            Some(open) => {
+            (Some(open), Some(restart)) => {
+                let until = open.until.to_string();
+                let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 5] = [
+                    (&lane.buckets, Type::INT4_ARRAY),
+                    (&open.after, Type::INT8),
+                    (&until, Type::TEXT),
+                    (&self.outbox, Type::TEXT),
+                    (&limit, Type::INT8),
+                ];
+                client.query_typed_raw(restart, parameters).await
+            }
+            (Some(open), None) => {
                 let (until, published) =
                     (open.until.to_string(), lane.cursor.published().to_string());
                 let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 5] = [
@@ -112,6 +155,10 @@ impl Reader {
         };
         let rows = rows.map_err(Error::database("read the outbox"))?;
         Ok(Chunk::of_cursor(rows, &lane.cursor))
+    }
+
+    fn restart_of(&self, cursor: &Cursor) -> Option<&str> {
+        self.restart.as_deref().filter(|_| is_restarting(cursor))
     }
 
     /// How many rows wait to be published by a lane, counted up to
@@ -172,7 +219,8 @@ impl Chunk {
                 let until: Snapshot =
                     until.parse().map_err(|error| Error::Table(format!("{error}")))?;
                 if until.xmax() < self.published.xmax() {
-                    return Err(backwards(&self.published, &until));
+                    // Rows of transactions whose ids are below the cursor would count as published.
+                    return Err(Error::AnotherDatabase);
                 }
                 self.until = Some(until);
             }
@@ -190,14 +238,9 @@ impl Chunk {
     }
 }
 
-/// Rows of transactions whose ids are below the cursor would count as published.
-fn backwards(published: &Snapshot, now: &Snapshot) -> Error {
-    Error::Table(format!(
-        "the database's transaction ids have gone backwards, from {} to {}: it was restored into another cluster. \
-         To publish the rows that are there again, run UPDATE outbox_sidecar.cursor SET published = '{}', \
-         window_until = NULL, window_after = NULL; and set the xid column of the outbox to pg_current_xact_id()",
-        published.xmax(),
-        now.xmax(),
-        Snapshot::nothing(),
-    ))
+/// Whether a row was carried over by a restore: [`outbox_sidecar_core::restore::carried`].
+/// `tuple` is the row's system column, `xmin`.
+pub(super) fn carried(outbox: &Outbox, tuple: &str) -> String {
+    let xid = outbox.columns().xid.quoted();
+    format!("({xid} >= pg_snapshot_xmax(pg_current_snapshot()) OR age({tuple}) > age({xid}::xid))")
 }

@@ -10,7 +10,7 @@ use outbox_sidecar_core::{
     chunk_size::ChunkSize,
     config::{self, Delivery},
     record::Mapping,
-    window::Cursor,
+    window::{Cursor, Position},
 };
 use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -21,11 +21,15 @@ use super::{
     lease::{Lane, Leases},
     producers::Producers,
     publisher::{Acknowledged, InFlight, Publisher, Taken},
+    restore::OriginGuard,
     source::Source,
     wake::Wake,
 };
 use crate::{
-    database::table::{check_buckets, check_outbox},
+    database::{
+        inspect::OutboxTable,
+        table::{check_buckets, check_outbox},
+    },
     error::Error,
     kafka::topics::TopicMaker,
     metrics::OutboxMetrics,
@@ -78,16 +82,24 @@ impl OutboxRelay {
             self.config.lease.get(),
         )
         .await?;
+        let origin = OriginGuard::new(&self.pool, &self.config).await?;
+        let source = self.source(&origin, &table).await?;
         let mut pass = Pass {
             relay: self,
-            source: Source::new(&self.config, &table),
+            source,
+            table: &table,
+            origin,
+            highest: None,
             size: ChunkSize::new(usize::try_from(self.config.chunk.rows).unwrap_or(usize::MAX)),
             publisher,
             leases: &mut leases,
             loaded_at: Instant::now(),
             counted_at: Instant::now(),
         };
-        let result = pass.repeat(stop).await;
+        let result = match pass.repeat(stop).await {
+            Ok(()) => pass.note().await,
+            failed => failed,
+        };
         if result.is_err() {
             pass.publisher.abandon();
             self.topics.forget();
@@ -99,6 +111,16 @@ impl OutboxRelay {
             Ok(Err(error)) if result.is_ok() => Err(error),
             _ => result,
         }
+    }
+
+    /// For the database as it is, which may have been restored.
+    async fn source(&self, origin: &OriginGuard, table: &OutboxTable) -> Result<Source, Error> {
+        let restored = origin.check(&mut self.pool.get().await?).await?;
+        if let Some(restored) = restored {
+            self.metrics.restored(restored.news);
+            self.status.restored(restored.at);
+        }
+        Ok(Source::new(&self.config, table, restored.map(|restored| restored.until)))
     }
 
     async fn publisher(&self) -> Result<Publisher, Error> {
@@ -118,6 +140,10 @@ impl OutboxRelay {
 struct Pass<'a> {
     relay: &'a OutboxRelay,
     source: Source,
+    table: &'a OutboxTable,
+    origin: OriginGuard,
+    /// The highest position whose publication is stored.
+    highest: Option<Position>,
     size: ChunkSize,
     publisher: Publisher,
     leases: &'a mut Leases,
@@ -212,6 +238,7 @@ impl Pass<'_> {
         if Client::metrics(&client).created > self.loaded_at {
             drop(client);
             self.loaded_at = Instant::now();
+            self.source = self.relay.source(&self.origin, self.table).await?;
             self.leases.reload().await?;
             return Ok((0, true));
         }
@@ -279,6 +306,7 @@ impl Pass<'_> {
         ids.retain(|(position, _)| dead.iter().all(|row| row.position != *position));
         let retirement = self.source.retirement(ids.into_iter().map(|(_, id)| id).collect());
         self.leases.advance_and_retire(lane, &cursor, &dead, retirement.as_ref()).await?;
+        self.highest = self.highest.max(last);
         let metrics = &self.relay.metrics;
         let oldest = oldest.map(|age| age + started.elapsed().as_secs_f64());
         metrics.published(rows - dead.len(), dead.len(), oldest);
@@ -353,10 +381,17 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// Writes down how far the outbox has been published, for the case of a restore.
+    async fn note(&mut self) -> Result<(), Error> {
+        let client = self.relay.pool.get().await?;
+        self.origin.note(&client, self.highest).await
+    }
+
     async fn count_pending(&mut self) -> Result<(), Error> {
         self.counted_at = Instant::now();
         let client = self.relay.pool.get().await?;
         check_buckets(&client, &self.relay.config).await?;
+        self.origin.note(&client, self.highest).await?;
         let (mut rows, mut age) = (0, None);
         for lane in self.leases.lanes() {
             let (lane_rows, lane_age) = self.source.pending(&client, &lane).await?;

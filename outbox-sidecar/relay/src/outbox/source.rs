@@ -23,10 +23,11 @@ pub enum Source {
 }
 
 impl Source {
-    /// The reader of an outbox, whose table is as it was found.
-    pub fn new(outbox: &Outbox, table: &OutboxTable) -> Self {
+    /// The reader of an outbox, whose table is as it was found; `restored` is as of
+    /// [`Reader::new`].
+    pub fn new(outbox: &Outbox, table: &OutboxTable, restored: Option<Position>) -> Self {
         match outbox.engine() {
-            Engine::Append => Self::Append(Reader::new(outbox)),
+            Engine::Append => Self::Append(Reader::new(outbox, restored)),
             Engine::Claim => Self::Claim(ClaimReader::new(outbox, table)),
         }
     }

@@ -274,7 +274,10 @@ async fn a_published_row_is_marked_by_a_time_and_deleted_after_the_retention() {
         "UPDATE event SET sent = sent - interval '2 hours' WHERE (payload->>'number')::int < 3";
     bench.client.execute(old, &[]).await.unwrap();
     let pool = pool(&bench);
-    assert_eq!(purge_outbox(&pool, &config.outboxes[0]).await.unwrap(), (3, false));
+    assert_eq!(
+        purge_outbox(&pool, &config.outboxes[0], &config.outboxes[0].table).await.unwrap(),
+        (3, false)
+    );
     assert_eq!(count(&bench, "true").await, 2, "the young one and the one that waits stay");
 }
 

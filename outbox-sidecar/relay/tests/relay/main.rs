@@ -20,6 +20,7 @@ mod lease;
 mod outbox;
 mod outbox_faults;
 mod outbox_refusals;
+mod partitions;
 mod pooler;
 mod presets;
 mod raw_produce;

@@ -1,7 +1,7 @@
 //! What is deleted, and above all what is not.
 
 use outbox_sidecar::{inbox::retention::purge_inbox, outbox::retention::purge_outbox};
-use test_support::wait;
+use test_support::{postgres::Cluster, wait};
 
 use crate::harness::{Application, Bench, PATIENCE, insert, pool};
 
@@ -11,7 +11,9 @@ async fn count(bench: &Bench, table: &str) -> i64 {
 
 #[tokio::test]
 async fn old_rows_are_deleted_only_once_they_are_published() {
-    let bench = Bench::new("purge").await;
+    // A server of its own: what other tests leave open holds the horizon too.
+    let cluster = Cluster::temporary().await.unwrap();
+    let bench = Bench::on(&cluster, "purge").await;
     let mut config = bench.outbox_config();
     config.outboxes[0].retention = "1h".parse().unwrap();
     let sidecar = bench.start(&config).await;
@@ -36,7 +38,8 @@ async fn old_rows_are_deleted_only_once_they_are_published() {
     let pool = pool(&bench);
     let mut deleted = 0;
     loop {
-        let (rows, more) = purge_outbox(&pool, &config.outboxes[0]).await.unwrap();
+        let (rows, more) =
+            purge_outbox(&pool, &config.outboxes[0], &config.outboxes[0].table).await.unwrap();
         deleted += rows;
         if !more {
             break;
@@ -49,7 +52,8 @@ async fn old_rows_are_deleted_only_once_they_are_published() {
     let sidecar = bench.start(&config).await;
     listener.wait_for(11).await;
     sidecar.stop().await;
-    let (rows, _) = purge_outbox(&pool, &config.outboxes[0]).await.unwrap();
+    let (rows, _) =
+        purge_outbox(&pool, &config.outboxes[0], &config.outboxes[0].table).await.unwrap();
     assert_eq!(rows, 7, "six old ones and the late one");
     assert_eq!(count(&bench, "outbox").await, 4, "the young ones stay");
 }
