@@ -19,6 +19,7 @@ pub mod kafka;
 pub mod metrics;
 pub mod outbox;
 pub mod parts;
+pub mod replay;
 pub mod secret;
 pub mod sidecar;
 pub mod status;

@@ -11,7 +11,7 @@ use outbox_sidecar::{
     config_file::{ConfigFile, Version},
     error::Error,
     init::{self, NotMade},
-    sidecar,
+    replay, sidecar,
     telemetry::{self, LogFormat},
 };
 use outbox_sidecar_core::{config::Config, failure::Class};
@@ -55,6 +55,8 @@ enum Command {
     },
     /// Print the SQL of a new outbox or inbox, which may be run again.
     Init(init::Wanted),
+    /// Publish retained rows of an outbox again, in order, marked by the header `replay`.
+    Replay(replay::arguments::Arguments),
     /// Print the versions of the sidecar and of the Kafka client in it.
     Version,
 }
@@ -111,6 +113,16 @@ fn main() -> ExitCode {
                 ExitCode::SUCCESS
             }
             Err(error) => fail(&error),
+        },
+        Command::Replay(arguments) => match check::read(&arguments.config) {
+            Ok(config) => match replay(arguments, &config) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&error),
+            },
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::from(BAD_CONFIGURATION)
+            }
         },
         Command::Version => {
             let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
@@ -174,6 +186,16 @@ fn exit_code(result: anyhow::Result<()>) -> ExitCode {
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn run(file: ConfigFile, version: Version) -> anyhow::Result<()> {
+    sidecar::run(file, version, stop_signal()?).await
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn replay(arguments: replay::arguments::Arguments, config: &Config) -> anyhow::Result<()> {
+    arguments.execute(config, stop_signal()?).await
+}
+
+/// Cancelled by SIGTERM and SIGINT.
+fn stop_signal() -> anyhow::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -185,5 +207,5 @@ async fn run(file: ConfigFile, version: Version) -> anyhow::Result<()> {
         }
         signals.cancel();
     });
-    sidecar::run(file, version, stop).await
+    Ok(stop)
 }

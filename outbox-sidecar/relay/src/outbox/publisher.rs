@@ -30,6 +30,7 @@ pub struct Publisher {
     producers: Producers,
     mapping: Mapping,
     topics: Arc<TopicMaker>,
+    mark: Option<(&'static str, String)>,
 }
 
 /// A row that can never be published as it is.
@@ -94,7 +95,7 @@ impl From<Error> for Refused {
 impl Publisher {
     /// Sends with these producers.
     pub fn new(producers: Producers, mapping: Mapping, topics: Arc<TopicMaker>) -> Self {
-        Self { producers, mapping, topics }
+        Self { producers, mapping, topics, mark: None }
     }
 
     /// As [`Producers::are_of`].
@@ -117,6 +118,12 @@ impl Publisher {
     /// The Kafka settings are not usable.
     pub async fn start_anew(&mut self, in_flight: InFlight) -> Result<(), Error> {
         self.producers.start_anew(in_flight.begun).await
+    }
+
+    /// Gives every record one more header.
+    pub fn marked(mut self, name: &'static str, value: String) -> Self {
+        self.mark = Some((name, value));
+        self
     }
 
     /// Hands a row to the producer. A row that cannot be published is noted as
@@ -145,7 +152,7 @@ impl Publisher {
             _ => Refused::Error(error),
         })?;
         let mut record: FutureRecord<'_, [u8], [u8]> =
-            FutureRecord::to(topic).headers(headers(&content.headers));
+            FutureRecord::to(topic).headers(self.marking(headers(&content.headers)));
         if let Some(key) = content.key {
             record = record.key(key.as_bytes());
         }
@@ -272,6 +279,15 @@ fn dead_row(row: &OutboxRow, reason: String) -> DeadRow {
         message_id: row.id().map(str::to_owned),
         key: row.key().map(str::to_owned),
         reason,
+    }
+}
+
+impl Publisher {
+    fn marking(&self, headers: OwnedHeaders) -> OwnedHeaders {
+        match &self.mark {
+            Some((key, value)) => headers.insert(Header { key, value: Some(value) }),
+            None => headers,
+        }
     }
 }
 

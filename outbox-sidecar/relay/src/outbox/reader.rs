@@ -196,6 +196,11 @@ impl Reader {
 pub const PENDING_COUNTED: i64 = 100_000;
 
 impl Chunk {
+    /// Rows of another statement with [`select_list`] behind a null.
+    pub(crate) fn of(rows: RowStream) -> Self {
+        Self { rows: Box::pin(rows), until: None, published: Snapshot::nothing() }
+    }
+
     /// A chunk behind a cursor.
     pub(super) fn of_cursor(rows: RowStream, cursor: &Cursor) -> Self {
         Self {

@@ -49,7 +49,7 @@ pub fn select_list(outbox: &Outbox, mapping: &Mapping, position: &str) -> String
 }
 
 /// The expression for a row's bucket: a column, or made from the key.
-pub(super) fn bucket(outbox: &Outbox) -> String {
+pub(crate) fn bucket(outbox: &Outbox) -> String {
     let columns = outbox.columns();
     match &columns.bucket {
         _ if outbox.buckets == 1 => "0".to_owned(),

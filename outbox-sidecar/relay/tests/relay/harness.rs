@@ -373,6 +373,26 @@ impl Listener {
         }
     }
 
+    /// Waits until so many records that are `wanted` have come.
+    pub(crate) async fn wait_for_records(
+        &mut self,
+        count: usize,
+        wanted: impl Fn(&OwnedMessage) -> bool,
+    ) {
+        let mut received = self.received.iter().filter(|message| wanted(message)).count();
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while received < count {
+            let message = tokio::time::timeout_at(end, self.consumer.recv())
+                .await
+                .unwrap_or_else(|_| panic!("received {received} records, not {count}"));
+            // The topic may not be there yet, the broker away.
+            let Ok(message) = message else { continue };
+            let message = message.detach();
+            received += usize::from(wanted(&message));
+            self.received.push(message);
+        }
+    }
+
     /// By key, the numbers in the order in which each was first received.
     pub(crate) fn first_by_key(&self) -> HashMap<String, Vec<i64>> {
         let mut seen = HashSet::new();

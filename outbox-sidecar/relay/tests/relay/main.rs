@@ -25,6 +25,7 @@ mod pooler;
 mod presets;
 mod raw_produce;
 mod reload;
+mod replay;
 mod restored;
 mod retention;
 mod security;
