@@ -91,7 +91,7 @@ impl OriginGuard {
                              FROM outbox_sidecar.cursor WHERE outbox = $1)",
                     self.identity
                 ),
-                &[name.clone()],
+                std::slice::from_ref(&name),
             )
             .await
             .map_err(Error::database("identify the database"))?;
@@ -102,7 +102,7 @@ impl OriginGuard {
             .query_typed(
                 "SELECT database, (extract(epoch FROM restored_at) * 1000000)::int8, restored_until
                  FROM outbox_sidecar.origin WHERE outbox = $1 FOR UPDATE",
-                &[name.clone()],
+                std::slice::from_ref(&name),
             )
             .await
             .map_err(Error::database("read where the cursors are from"))?;
@@ -168,7 +168,7 @@ impl OriginGuard {
              WHERE outbox = $1 FOR UPDATE",
         ] {
             transaction
-                .execute_typed(statement, &[name.clone()])
+                .execute_typed(statement, std::slice::from_ref(&name))
                 .await
                 .map_err(Error::database("keep the cursors of before"))?;
         }
