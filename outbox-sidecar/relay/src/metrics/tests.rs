@@ -25,7 +25,7 @@ fn served() -> Families {
     let metrics = Metrics::new().unwrap();
     metrics.error("schema", Class::Outage);
     metrics.horizon(&[]);
-    metrics.outbox("things");
+    metrics.outbox("things").pending(0, Some(0.0));
     let inbox = metrics.inbox("things");
     inbox.delivered(1, 0, 0, Duration::ZERO);
     inbox.lag("topic", 0, 0);
