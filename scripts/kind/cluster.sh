@@ -77,17 +77,22 @@ create_cluster() {
         kind export kubeconfig --name "$cluster" 2>/dev/null
     await "the cluster's API" 120 kubectl get --raw /readyz --request-timeout 10s
     check_kubernetes
-    refuse_for_gone_pods
+    refuse_strays
 }
 
-# A pod's address leads nowhere once the pod is gone. Without this the node sends what is still on its
-# way there out to this machine's network, where anything may answer in the pod's place.
-refuse_for_gone_pods() {
-    local name range
+# The address of a pod that is gone, or of a service that the node has not heard of yet, leads nowhere.
+# Without this the node sends what is for it out to this machine's network, where anything may answer.
+refuse_strays() {
+    local name range services rule
+    services=$(kubectl get servicecidr kubernetes --output jsonpath='{.spec.cidrs[0]}')
     # Routes to pods and to other nodes' ranges are more specific.
     kubectl get nodes --output jsonpath='{range .items[*]}{.metadata.name} {.spec.podCIDR}{"\n"}{end}' |
         while read -r name range; do
             [[ -z $range ]] || docker exec "$name" ip route replace unreachable "$range"
+            # What is for a known service has the address of a pod by now.
+            rule=(FORWARD --destination "$services" --jump REJECT)
+            docker exec "$name" iptables --check "${rule[@]}" 2>/dev/null ||
+                docker exec "$name" iptables --append "${rule[@]}"
         done
 }
 
