@@ -7,7 +7,9 @@
 //! - [`chunk_size`]: how much goes to the broker at a time.
 //! - [`share`] and [`lease`]: who publishes which part of an outbox, and how a
 //!   part passes from one relay to another.
+//! - [`parked`]: rows that cannot be published, and the rows behind them.
 //! - [`route`]: from a row to a Kafka topic.
+//! - [`dead_letter`]: what is told of rows and messages that were given up.
 //! - [`delivery`]: in which order inbox messages go to the application.
 //! - [`event`]: what the application receives (CloudEvents) and answers.
 //! - [`failure`] and [`backoff`]: what is retried, and how patiently.
@@ -20,10 +22,12 @@
 pub mod backoff;
 pub mod chunk_size;
 pub mod config;
+pub mod dead_letter;
 pub mod delivery;
 pub mod event;
 pub mod failure;
 pub mod lease;
+pub mod parked;
 pub mod route;
 pub mod share;
 pub mod snapshot;
