@@ -1,5 +1,7 @@
 //! The command line of the sidecar.
 
+mod cli;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
@@ -44,6 +46,11 @@ enum Command {
     Check {
         /// The configuration file (YAML).
         file: PathBuf,
+    },
+    /// Look at what could not be published or applied, and decide what becomes of it.
+    DeadLetters {
+        #[command(subcommand)]
+        command: cli::dead_letters::Command,
     },
     /// Print the versions of the sidecar and of the Kafka client in it.
     Version,
@@ -92,6 +99,16 @@ fn main() -> ExitCode {
                 ExitCode::from(BAD_CONFIGURATION)
             }
         },
+        Command::DeadLetters { command } => match dead_letters(command) {
+            Ok(text) => {
+                print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                failure(&error)
+            }
+        },
         Command::Version => {
             let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
             println!("outbox-sidecar {}, librdkafka {librdkafka}", env!("CARGO_PKG_VERSION"));
@@ -105,12 +122,20 @@ fn exit_code(result: anyhow::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
-            let configuration = error
-                .downcast_ref::<Error>()
-                .is_some_and(|error| error.class() == Class::Configuration);
-            if configuration { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::FAILURE }
+            failure(&error)
         }
     }
+}
+
+fn failure(error: &anyhow::Error) -> ExitCode {
+    let configuration = error.is::<check::Unusable>()
+        || error.downcast_ref::<Error>().is_some_and(|error| error.class() == Class::Configuration);
+    if configuration { ExitCode::from(BAD_CONFIGURATION) } else { ExitCode::FAILURE }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn dead_letters(command: cli::dead_letters::Command) -> anyhow::Result<String> {
+    cli::dead_letters::run(command).await
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]

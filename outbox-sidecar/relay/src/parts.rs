@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     database,
+    dead_letter::{DeadLetters, forward::Forwarder},
     error::{Error, chain},
     inbox::{ingest::InboxRelay, retention::purge_inbox},
     kafka::topics::TopicMaker,
@@ -77,6 +78,11 @@ impl Parts {
     /// One for each outbox, to poke it.
     pub fn wakes(&self) -> Vec<Wake> {
         self.wakes.clone()
+    }
+
+    /// Its dead letters.
+    pub fn dead_letters(&self) -> DeadLetters {
+        DeadLetters::new(self.config.clone(), self.pool.clone())
     }
 
     /// Runs until told to stop; then finishes what is under way.
@@ -176,6 +182,15 @@ impl Parts {
             let (pool, database, stop) =
                 (self.pool.clone(), self.config.database.clone(), stop.clone());
             parts.spawn(async move { neighbours.run(&pool, &database, &stop).await });
+        }
+        if let Some(forwarder) =
+            Forwarder::new(&self.config, self.pool.clone(), Arc::clone(&self.topics))
+        {
+            let (stop, metrics) = (stop.clone(), self.metrics.clone());
+            parts.spawn(async move {
+                let run = || forwarder.run(&stop);
+                keep_going("dead-letters", &stop, &metrics, |_| {}, run).await;
+            });
         }
         let (pool, config) = (self.pool.clone(), self.config.clone());
         parts.spawn(purge(pool, config, self.metrics.clone(), stop.clone()));

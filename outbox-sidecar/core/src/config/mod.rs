@@ -26,7 +26,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use endpoint::{Database, Kafka, Sasl, SaslMechanism, Tls};
 pub use inbox::{Deliver, Inbox};
-pub use outbox::{Chunk, Delivery, Engine, Outbox, OutboxColumns, Poll};
+pub use outbox::{Chunk, Delivery, Engine, Outbox, OutboxColumns, Poison, Poll};
 pub use parse::InvalidConfig;
 pub use period::Period;
 pub use reference::{FileRef, KeyRef, SecretRef};

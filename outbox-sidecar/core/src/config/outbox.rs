@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{InvalidConfig, Period};
 use crate::{
-    route::TopicTemplate,
+    backoff::Backoff,
+    parked::PoisonPolicy,
+    route::{TopicTemplate, topic_problem},
     sql_name::{ColumnName, TableName},
 };
 
@@ -52,6 +54,9 @@ pub struct Outbox {
     /// How long the buckets of a dead relay stay unserved. Default: `5s`.
     #[serde(default = "default_lease")]
     pub lease: Period,
+    /// What happens to rows that the broker refuses.
+    #[serde(default)]
+    pub poison: Poison,
     /// How long published rows are kept. Default: `7d`.
     #[serde(default = "default_retention")]
     pub retention: Period,
@@ -162,6 +167,51 @@ impl Default for Poll {
     }
 }
 
+/// What happens to a row that cannot be published: its key waits, and it is
+/// tried again; when its attempts are used up it is a dead letter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(transform = super::schema::structural)]
+pub struct Poison {
+    /// Attempts until the row is dead, 1 to 1000000; with 1 no key ever waits.
+    /// An outage does not count. Default: 10.
+    #[schemars(with = "i32", range(min = 1, max = 1_000_000))]
+    pub maximum_attempts: u32,
+    /// Waits between attempts double from here. Default: `1s`.
+    pub initial_backoff: Period,
+    /// No wait is longer. Default: `1m`.
+    pub maximum_backoff: Period,
+    /// A topic that dead letters go to as well, with headers that say why; absent:
+    /// they are only kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = 249), regex(pattern = "^[a-zA-Z0-9._-]+$"))]
+    pub dead_letter_topic: Option<String>,
+}
+
+impl Default for Poison {
+    fn default() -> Self {
+        Self {
+            maximum_attempts: 10,
+            initial_backoff: Period::from_secs(1),
+            maximum_backoff: Period::from_secs(60),
+            dead_letter_topic: None,
+        }
+    }
+}
+
+impl Poison {
+    /// The policy for rows that are refused.
+    pub fn policy(&self) -> PoisonPolicy {
+        PoisonPolicy {
+            maximum_attempts: self.maximum_attempts,
+            backoff: Backoff {
+                initial: self.initial_backoff.get(),
+                maximum: self.maximum_backoff.get(),
+            },
+        }
+    }
+}
+
 impl Outbox {
     pub(super) fn validate(&self, path: &str) -> Result<(), InvalidConfig> {
         let wrong = |field: &str, problem: &str| {
@@ -195,6 +245,26 @@ impl Outbox {
         }
         if self.lease < Period::from_secs(1) {
             return wrong("lease", "must be at least 1s");
+        }
+        if !(1..=1_000_000).contains(&self.poison.maximum_attempts) {
+            return wrong("poison.maximumAttempts", "must be between 1 and 1000000");
+        }
+        if self.poison.initial_backoff < Period::from_millis(1)
+            || self.poison.initial_backoff > self.poison.maximum_backoff
+        {
+            return wrong(
+                "poison.initialBackoff",
+                "must be at least 1ms and at most maximumBackoff",
+            );
+        }
+        if let Some(topic) = &self.poison.dead_letter_topic {
+            if let Some(problem) = topic_problem(topic) {
+                let problem = format!("`{topic}` is not a topic: {problem}");
+                return wrong("poison.deadLetterTopic", &problem);
+            }
+            if self.topic.constant() == Some(topic) {
+                return wrong("poison.deadLetterTopic", "must be another topic than `topic`");
+            }
         }
         Ok(())
     }

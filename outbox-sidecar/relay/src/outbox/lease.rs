@@ -22,7 +22,7 @@ use outbox_sidecar_core::{
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
-use super::publisher::DeadRow;
+use super::settlement::Settlement;
 use crate::error::Error;
 
 /// Leases on the buckets of one outbox.
@@ -201,8 +201,8 @@ impl Leases {
         }
     }
 
-    /// Stores a lane's new cursor together with the rows found dead on the way,
-    /// and renews its leases.
+    /// Stores a lane's new cursor, and in the same transaction what becomes of rows
+    /// that were not published; renews its leases.
     ///
     /// # Errors
     /// [`Error::LeaseLost`] if another relay has taken one of the buckets; then
@@ -211,7 +211,7 @@ impl Leases {
         &mut self,
         lane: &Lane,
         cursor: &Cursor,
-        dead: &[DeadRow],
+        settlement: Option<&Settlement<'_>>,
     ) -> Result<(), Error> {
         let asked_at = Instant::now();
         let epochs: Vec<i64> = lane
@@ -249,20 +249,8 @@ impl Leases {
         if usize::try_from(stored) != Ok(lane.buckets.len()) {
             return Err(Error::LeaseLost { outbox: self.outbox.clone() });
         }
-        for row in dead {
-            transaction
-                .execute_typed(
-                    statements::BURY,
-                    &[
-                        (&self.outbox, Type::TEXT),
-                        (&row.position, Type::INT8),
-                        (&row.message_id, Type::TEXT),
-                        (&row.key, Type::TEXT),
-                        (&row.reason, Type::TEXT),
-                    ],
-                )
-                .await
-                .map_err(Error::database("store a dead letter"))?;
+        if let Some(settlement) = settlement {
+            settlement.store(&transaction).await?;
         }
         transaction.commit().await.map_err(Error::database("commit the cursor"))?;
         if lane.buckets.len() == self.held.len() {

@@ -2,8 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
-use outbox_sidecar_core::{failure::Class, route::TopicTemplate, window::Position};
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use outbox_sidecar_core::{
+    failure::Class,
+    parked::{Refusal, WaitingKeys},
+    route::TopicTemplate,
+};
 use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
@@ -14,6 +18,7 @@ use tokio::time::sleep;
 use super::{
     producers::{Begun, Producers},
     reader::OutboxRow,
+    settlement::UnpublishedRow,
 };
 use crate::{
     error::{Error, kafka_class},
@@ -28,27 +33,15 @@ pub struct Publisher {
     topics: Arc<TopicMaker>,
 }
 
-/// A row that can never be published as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadRow {
-    /// Its place.
-    pub position: Position,
-    /// Its id.
-    pub message_id: Option<String>,
-    /// Its key.
-    pub key: Option<String>,
-    /// Why it cannot be published.
-    pub reason: String,
-}
-
 /// Rows on their way to the broker.
 #[derive(Default)]
 pub struct InFlight {
-    deliveries:
-        FuturesUnordered<futures::future::BoxFuture<'static, (DeadRow, Result<(), KafkaError>)>>,
+    deliveries: FuturesUnordered<BoxFuture<'static, (UnpublishedRow, Result<(), KafkaError>)>>,
     sent: usize,
-    dead: Vec<DeadRow>,
-    refused: Vec<DeadRow>,
+    /// Those that were not sent, and why.
+    unsent: Vec<UnpublishedRow>,
+    waiting: WaitingKeys,
+    refused: Vec<UnpublishedRow>,
     failed: Option<KafkaError>,
     begun: Begun,
 }
@@ -56,7 +49,7 @@ pub struct InFlight {
 /// Whether the producer took a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// It is under way, or noted as dead.
+    /// It is under way, or noted as one that is not sent.
     Yes,
     /// The buffer is full; what is in it must be acknowledged first.
     Full,
@@ -65,18 +58,18 @@ pub enum Taken {
 /// What became of a chunk.
 #[derive(Debug)]
 pub enum Acknowledged {
-    /// Every row was acknowledged, but for these, which the sidecar itself found
-    /// unfit; in order.
-    All(Vec<DeadRow>),
-    /// The broker refused the chunk's only row. The publisher is spent.
-    Dead(Vec<DeadRow>),
+    /// Every row was acknowledged, but for these, which were not sent.
+    All(Vec<UnpublishedRow>),
+    /// The broker refused the only row that was sent; it is among these. The
+    /// publisher is spent.
+    Alone(Vec<UnpublishedRow>),
     /// The broker refused a batch, for which any of its rows may be to blame.
     /// The publisher is spent, and the chunk is to be read again.
     Refused,
 }
 
 enum Refused {
-    Poison(String),
+    Poison(Refusal, String),
     Error(Error),
 }
 
@@ -114,16 +107,23 @@ impl Publisher {
         self.producers.start_anew(in_flight.begun).await
     }
 
-    /// Hands a row to the producer. A row that cannot be published is noted as
-    /// dead.
+    /// Hands a row to the producer. A row that cannot be published, or that has to
+    /// wait behind another of its key, is noted and not sent.
     ///
     /// # Errors
     /// The topic cannot be made, or the producer has failed for good.
     pub async fn send(&self, row: &OutboxRow, in_flight: &mut InFlight) -> Result<Taken, Error> {
+        if row.waits() || in_flight.waiting.has(row.key()) {
+            in_flight.unsent.push(unpublished(row, None));
+            return Ok(Taken::Yes);
+        }
         match self.enqueue(row, in_flight).await {
             Ok(taken) => Ok(taken),
-            Err(Refused::Poison(reason)) => {
-                in_flight.dead.push(dead_row(row, reason));
+            Err(Refused::Poison(refusal, reason)) => {
+                if refusal == Refusal::Mendable {
+                    in_flight.waiting.park(row.key());
+                }
+                in_flight.unsent.push(unpublished(row, Some((refusal, reason))));
                 Ok(Taken::Yes)
             }
             Err(Refused::Error(error)) => Err(error),
@@ -131,23 +131,28 @@ impl Publisher {
     }
 
     async fn enqueue(&self, row: &OutboxRow, in_flight: &mut InFlight) -> Result<Taken, Refused> {
+        // First what can never be mended from outside.
+        let headers = headers(row)?;
+        let refused = |error: Error| match error.class() {
+            Class::Poison => Refused::Poison(Refusal::Mendable, error.to_string()),
+            _ => Refused::Error(error),
+        };
         let rendered;
         let topic = match self.topic.constant() {
-            Some(topic) => topic,
+            Some(topic) => {
+                self.topics.ensure([topic]).await.map_err(refused)?;
+                topic
+            }
             None => {
                 rendered = self
                     .topic
                     .render(row.template_values())
-                    .map_err(|error| Refused::Poison(error.to_string()))?;
+                    .map_err(|error| Refused::Poison(Refusal::Hopeless, error.to_string()))?;
+                self.topics.find(&rendered).await.map_err(refused)?;
                 &rendered
             }
         };
-        self.topics.ensure([topic]).await.map_err(|error| match error.class() {
-            Class::Poison => Refused::Poison(error.to_string()),
-            _ => Refused::Error(error),
-        })?;
-        let mut record: FutureRecord<'_, [u8], [u8]> =
-            FutureRecord::to(topic).headers(headers(row)?);
+        let mut record: FutureRecord<'_, [u8], [u8]> = FutureRecord::to(topic).headers(headers);
         if let Some(key) = row.key() {
             record = record.key(key.as_bytes());
         }
@@ -158,9 +163,7 @@ impl Publisher {
         loop {
             match producer.send_result(record) {
                 Ok(delivery) => {
-                    in_flight
-                        .deliveries
-                        .push(settle(dead_row(row, String::new()), delivery).boxed());
+                    in_flight.deliveries.push(settle(unpublished(row, None), delivery).boxed());
                     in_flight.sent += 1;
                     return Ok(Taken::Yes);
                 }
@@ -170,6 +173,7 @@ impl Publisher {
                     }
                     if producer.in_flight_count() == 0 {
                         return Err(Refused::Poison(
+                            Refusal::Mendable,
                             "it is larger than the producer's whole buffer, queue.buffering.max.kbytes".into(),
                         ));
                     }
@@ -178,7 +182,7 @@ impl Publisher {
                     sleep(Duration::from_millis(5)).await;
                 }
                 Err((error, _)) if kafka_class(&error) == Class::Poison => {
-                    return Err(Refused::Poison(error.to_string()));
+                    return Err(Refused::Poison(Refusal::Mendable, error.to_string()));
                 }
                 Err((error, _)) => {
                     let action = format!("publish to {topic}");
@@ -217,7 +221,7 @@ impl InFlight {
                 publisher.abandon();
             }
             if kafka_class(&error) == Class::Poison {
-                row.reason = error.to_string();
+                row.refused = Some((Refusal::Mendable, error.to_string()));
                 self.refused.push(row);
             } else {
                 self.failed.get_or_insert(error);
@@ -231,18 +235,20 @@ impl InFlight {
         if let Some(source) = failed {
             return Err(publisher.producers.explain(source, "publish rows"));
         }
-        let mut dead = std::mem::take(&mut self.dead);
+        let mut unsent = std::mem::take(&mut self.unsent);
         if refused.is_empty() {
             publisher.producers.commit(std::mem::take(&mut self.begun)).await?;
-            return Ok(Acknowledged::All(dead));
+            return Ok(Acknowledged::All(unsent));
         }
-        dead.extend(refused);
-        dead.sort_by_key(|row| row.position);
-        Ok(Acknowledged::Dead(dead))
+        unsent.extend(refused);
+        Ok(Acknowledged::Alone(unsent))
     }
 }
 
-async fn settle(row: DeadRow, delivery: DeliveryFuture) -> (DeadRow, Result<(), KafkaError>) {
+async fn settle(
+    row: UnpublishedRow,
+    delivery: DeliveryFuture,
+) -> (UnpublishedRow, Result<(), KafkaError>) {
     let result = match delivery.await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err((error, _))) => Err(error),
@@ -251,12 +257,13 @@ async fn settle(row: DeadRow, delivery: DeliveryFuture) -> (DeadRow, Result<(), 
     (row, result)
 }
 
-fn dead_row(row: &OutboxRow, reason: String) -> DeadRow {
-    DeadRow {
+fn unpublished(row: &OutboxRow, refused: Option<(Refusal, String)>) -> UnpublishedRow {
+    UnpublishedRow {
         position: row.position(),
         message_id: row.id().map(str::to_owned),
         key: row.key().map(str::to_owned),
-        reason,
+        attempts: row.attempts(),
+        refused,
     }
 }
 
@@ -270,16 +277,28 @@ fn headers(row: &OutboxRow) -> Result<OwnedHeaders, Refused> {
         headers = headers.insert(Header { key: "type", value: Some(event_type) });
     }
     let Some(json) = row.headers().filter(|json| *json != b"{}") else { return Ok(headers) };
-    let more: Option<BTreeMap<String, serde_json::Value>> = serde_json::from_slice(json)
-        .map_err(|error| Refused::Poison(format!("the headers are not a JSON object: {error}")))?;
-    for (name, value) in more.unwrap_or_default() {
-        headers = match value {
-            serde_json::Value::Null => headers.insert(Header::<&str> { key: &name, value: None }),
-            serde_json::Value::String(text) => {
-                headers.insert(Header { key: &name, value: Some(&text) })
-            }
-            other => headers.insert(Header { key: &name, value: Some(&other.to_string()) }),
-        };
+    let more = json_headers(json).map_err(|error| {
+        let reason = format!("the headers are not a JSON object: {error}");
+        Refused::Poison(Refusal::Hopeless, reason)
+    })?;
+    for (name, value) in more {
+        headers = headers.insert(Header { key: &name, value: value.as_deref() });
     }
     Ok(headers)
+}
+
+/// Headers as a JSON object holds them; null is none at all.
+pub(crate) fn json_headers(
+    json: &[u8],
+) -> Result<Vec<(String, Option<String>)>, serde_json::Error> {
+    let headers: Option<BTreeMap<String, serde_json::Value>> = serde_json::from_slice(json)?;
+    Ok(headers
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, value)| match value {
+            serde_json::Value::Null => (name, None),
+            serde_json::Value::String(text) => (name, Some(text)),
+            other => (name, Some(other.to_string())),
+        })
+        .collect())
 }

@@ -19,7 +19,9 @@ use crate::error::Error;
 pub struct Reader {
     head: String,
     resume: String,
+    parked: String,
     pending: String,
+    outbox: String,
 }
 
 /// One row of an outbox.
@@ -36,35 +38,52 @@ pub struct Chunk {
 }
 
 /// The first column that a topic template adds.
-const TEMPLATE_COLUMNS: usize = 9;
+const TEMPLATE_COLUMNS: usize = 11;
 
 impl Reader {
     /// Writes the statements for an outbox.
     pub fn new(outbox: &Outbox) -> Self {
         let columns = &outbox.columns;
         let (position, xid) = (columns.position.quoted(), columns.xid.quoted());
-        let mut list = vec![
-            format!("{position}::int8"),
-            format!("{}::text", columns.id.quoted()),
-            format!("{}::text", columns.key.quoted()),
-            format!("{}::text", columns.event_type.quoted()),
-            columns.payload.quoted(),
-            columns.headers.quoted(),
-            format!(
-                "extract(epoch FROM clock_timestamp() - {})::float8",
-                columns.created_at.quoted()
-            ),
-        ];
-        list.push(if outbox.buckets > 1 {
-            format!("{}::int4", columns.bucket.quoted())
-        } else {
-            "0".to_owned()
-        });
-        list.extend(outbox.topic.columns().map(|column| format!("{}::text", column.quoted())));
-        let list =
-            list.iter().enumerate().map(|(index, expression)| format!("{expression} AS c{index}"));
-        let list = list.collect::<Vec<_>>().join(", ");
         let table = outbox.table.quoted();
+        // Looked for only while the outbox has parked rows at all.
+        let waits = |outbox: &str| {
+            let key = format!("{table}.{}::text", columns.key.quoted());
+            format!(
+                "CASE WHEN (SELECT EXISTS (SELECT FROM outbox_sidecar.parked AS p WHERE p.outbox = {outbox}))
+                      THEN EXISTS (SELECT FROM outbox_sidecar.parked AS p
+                                   WHERE p.outbox = {outbox} AND p.key_hash = hashtextextended({key}, 0)
+                                     AND p.key = {key})
+                      ELSE false END"
+            )
+        };
+        let list = |waits: &str, attempts: &str| {
+            let mut list = vec![
+                format!("{position}::int8"),
+                format!("{}::text", columns.id.quoted()),
+                format!("{}::text", columns.key.quoted()),
+                format!("{}::text", columns.event_type.quoted()),
+                columns.payload.quoted(),
+                columns.headers.quoted(),
+                format!(
+                    "extract(epoch FROM clock_timestamp() - {})::float8",
+                    columns.created_at.quoted()
+                ),
+                if outbox.buckets > 1 {
+                    format!("{}::int4", columns.bucket.quoted())
+                } else {
+                    "0".to_owned()
+                },
+                waits.to_owned(),
+                attempts.to_owned(),
+            ];
+            list.extend(outbox.topic.columns().map(|column| format!("{}::text", column.quoted())));
+            let list = list
+                .iter()
+                .enumerate()
+                .map(|(index, expression)| format!("{expression} AS c{index}"));
+            list.collect::<Vec<_>>().join(", ")
+        };
         let mine = if outbox.buckets > 1 {
             format!("{} = ANY($1) AND ", columns.bucket.quoted())
         } else {
@@ -81,13 +100,39 @@ impl Reader {
                  SELECT {list} FROM {table}
                  WHERE {mine}({xid} >= $2::text::xid8 OR {xid} = ANY($3::text[]::xid8[]))
                  ORDER BY {position} + 0 LIMIT $4
-             ) AS r ON true ORDER BY r.c0"
+             ) AS r ON true ORDER BY r.c0",
+            list = list(&waits("$5"), "0"),
         );
         let resume = format!(
             "SELECT NULL::text, {list} FROM {table}
              WHERE {mine}{position} > $2 AND pg_visible_in_snapshot({xid}, $3::text::pg_snapshot)
                AND NOT pg_visible_in_snapshot({xid}, $4::text::pg_snapshot)
-             ORDER BY {position} LIMIT $5"
+             ORDER BY {position} LIMIT $5",
+            list = list(&waits("$6"), "0"),
+        );
+        // Of each key the first parked row, if it is due; and those behind it, if
+        // it was itself behind one that is gone.
+        let parked = format!(
+            "WITH due AS (
+                 SELECT p.position, p.key, p.key_hash, p.attempts, p.retry_at FROM outbox_sidecar.parked AS p
+                 WHERE p.outbox = $1 AND p.bucket = ANY ($2) AND p.retry_at <= statement_timestamp()
+                   AND NOT EXISTS (SELECT FROM outbox_sidecar.parked AS f
+                                   WHERE f.outbox = p.outbox AND f.key_hash = p.key_hash AND f.key = p.key
+                                     AND f.position < p.position)
+                 ORDER BY p.retry_at LIMIT $3)
+             SELECT NULL::text, {list} FROM (
+                 SELECT due.retry_at AS parked_due, due.position AS parked_first, r.* FROM due
+                 CROSS JOIN LATERAL (
+                     SELECT due.position AS parked_position, due.attempts AS parked_attempts
+                     UNION ALL
+                     (SELECT p.position, p.attempts FROM outbox_sidecar.parked AS p
+                      WHERE due.attempts = 0 AND p.outbox = $1 AND p.key_hash = due.key_hash AND p.key = due.key
+                        AND p.position > due.position
+                      ORDER BY p.position LIMIT $3)) AS r
+                 ORDER BY parked_due, parked_first, parked_position LIMIT $3) AS parked_rows
+             JOIN {table} ON {table}.{position} = parked_position
+             ORDER BY parked_due, parked_first, parked_position",
+            list = list("false", "parked_attempts"),
         );
         let pending = format!(
             "SELECT count(*), coalesce(max(age), 0) FROM (
@@ -96,7 +141,7 @@ impl Reader {
                    AND {xid} >= $3::text::xid8 AND {position} > $4 LIMIT {PENDING_COUNTED}) AS waiting",
             created_at = columns.created_at.quoted(),
         );
-        Self { head, resume, pending }
+        Self { head, resume, parked, pending, outbox: outbox.name.clone() }
     }
 
     /// Starts reading a lane's next chunk, of so many rows at most: of the window
@@ -113,23 +158,25 @@ impl Reader {
                 let in_progress: Vec<String> =
                     published.in_progress().iter().map(u64::to_string).collect();
                 let xmax = published.xmax().to_string();
-                let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 4] = [
+                let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 5] = [
                     (&lane.buckets, Type::INT4_ARRAY),
                     (&xmax, Type::TEXT),
                     (&in_progress, Type::TEXT_ARRAY),
                     (&limit, Type::INT8),
+                    (&self.outbox, Type::TEXT),
                 ];
                 client.query_typed_raw(&self.head, parameters).await
             }
             Some(open) => {
                 let (until, published) =
                     (open.until.to_string(), lane.cursor.published().to_string());
-                let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 5] = [
+                let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 6] = [
                     (&lane.buckets, Type::INT4_ARRAY),
                     (&open.after, Type::INT8),
                     (&until, Type::TEXT),
                     (&published, Type::TEXT),
                     (&limit, Type::INT8),
+                    (&self.outbox, Type::TEXT),
                 ];
                 client.query_typed_raw(&self.resume, parameters).await
             }
@@ -140,6 +187,23 @@ impl Reader {
             until: lane.cursor.open().map(|open| open.until.clone()),
             published: lane.cursor.published().clone(),
         })
+    }
+
+    /// Starts reading parked rows of these buckets whose time has come, so many at
+    /// most; those of one key in order, from its first.
+    ///
+    /// # Errors
+    /// The database is away, or the table is not as configured.
+    pub async fn parked(&self, client: &Client, lane: &Lane, limit: usize) -> Result<Chunk, Error> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 3] =
+            [(&self.outbox, Type::TEXT), (&lane.buckets, Type::INT4_ARRAY), (&limit, Type::INT8)];
+        let rows = client
+            .query_typed_raw(&self.parked, parameters)
+            .await
+            .map_err(Error::database("read parked rows"))?;
+        let published = lane.cursor.published().clone();
+        Ok(Chunk { rows: Box::pin(rows), until: Some(published.clone()), published })
     }
 
     /// How many rows wait to be published by a lane, counted up to
@@ -261,6 +325,16 @@ impl OutboxRow {
         self.row.get(8)
     }
 
+    /// Whether an earlier row of its key is parked, so that it has to wait.
+    pub fn waits(&self) -> bool {
+        self.row.get(9)
+    }
+
+    /// How often it was refused before.
+    pub fn attempts(&self) -> u32 {
+        u32::try_from(self.row.get::<_, i32>(10)).unwrap_or_default()
+    }
+
     /// The values of the topic template's columns; null is the empty text.
     pub fn template_values(&self) -> impl Iterator<Item = &str> {
         (TEMPLATE_COLUMNS..self.row.len())
@@ -269,7 +343,7 @@ impl OutboxRow {
 }
 
 /// A value's text or bytes as they came over the wire, without a copy.
-struct Bytes<'a>(&'a [u8]);
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl<'a> FromSql<'a> for Bytes<'a> {
     fn from_sql(

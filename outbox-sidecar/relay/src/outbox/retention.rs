@@ -4,6 +4,7 @@ use deadpool_postgres::Pool;
 use outbox_sidecar_core::config::Outbox;
 use tokio_postgres::types::Type;
 
+use super::parked::not_waiting;
 use crate::error::Error;
 
 /// Rows per statement: short transactions, little to hold up vacuum.
@@ -22,10 +23,12 @@ pub async fn purge_outbox(pool: &Pool, outbox: &Outbox) -> Result<(u64, bool), E
         // that a pass costs the same however many rows are retained.
         //
         // Age alone would not do: a transaction that stayed open for longer than
-        // the retention commits rows that are old before anyone saw them.
+        // the retention commits rows that are old before anyone saw them. Parked rows
+        // and dead letters stay until they are published or somebody has decided.
         "DELETE FROM {table} WHERE {position} = ANY (ARRAY(
              SELECT {position} FROM (
-                 SELECT {position}, {created_at}, {xid} FROM {table} ORDER BY {position} LIMIT $3
+                 SELECT {position}, {created_at}, {xid} FROM {table} WHERE {not_waiting}
+                 ORDER BY {position} LIMIT $3
              ) AS front
              WHERE {created_at} < clock_timestamp() - $2 * interval '1 second'
                AND {xid} < (SELECT min(pg_snapshot_xmin(published)::text::numeric)::text::xid8
@@ -34,6 +37,7 @@ pub async fn purge_outbox(pool: &Pool, outbox: &Outbox) -> Result<(u64, bool), E
         created_at = columns.created_at.quoted(),
         xid = columns.xid.quoted(),
         position = columns.position.quoted(),
+        not_waiting = not_waiting(outbox),
     );
     let client = pool.get().await?;
     let deleted = client

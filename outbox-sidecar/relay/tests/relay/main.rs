@@ -7,6 +7,8 @@
 )]
 
 mod command_line;
+mod crashes;
+mod dead_letters;
 mod harness;
 mod idle;
 mod inbox;
@@ -16,6 +18,7 @@ mod lease;
 mod outbox;
 mod outbox_faults;
 mod outbox_refusals;
+mod parked;
 mod pooler;
 mod raw_produce;
 mod reload;
