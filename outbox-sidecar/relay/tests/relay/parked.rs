@@ -234,7 +234,9 @@ async fn retention_leaves_parked_rows_and_dead_letters() {
 #[tokio::test]
 async fn many_parked_keys_go_on_together() {
     let bench = Bench::prepared("manyparked").await;
-    let config = by_kind(&bench, patient(&bench));
+    let mut config = by_kind(&bench, patient(&bench));
+    config.outboxes[0].poison.initial_backoff = "1s".parse().unwrap();
+    config.outboxes[0].poison.maximum_backoff = "1s".parse().unwrap();
     let sql = "INSERT INTO outbox (aggregate_type, aggregate_id, payload)
                SELECT 'late', 'k' || n % 1000, jsonb_build_object('number', n) FROM generate_series(0, 2999) AS n ORDER BY n";
     bench.client.execute(sql, &[]).await.unwrap();
