@@ -74,9 +74,12 @@ pub fn inbox(table: &TableName) -> String {
 );
 CREATE INDEX IF NOT EXISTS {pending} ON {name} (topic, partition, kafka_offset)
     WHERE processed_at IS NULL AND dead_at IS NULL;
+CREATE INDEX IF NOT EXISTS {dead} ON {name} (topic, partition, kafka_offset)
+    WHERE dead_at IS NOT NULL AND processed_at IS NULL;
 CREATE INDEX IF NOT EXISTS {received} ON {name} USING brin (received_at);
 ",
         pending = quoted_beside(table, "_pending"),
+        dead = quoted_beside(table, "_dead"),
         received = quoted_beside(table, "_received_at"),
     )
 }

@@ -7,6 +7,11 @@
 //! When a request fails as a whole, any of its messages may be why (too large,
 //! too slow, one that brings the application down). Its lanes then go in smaller
 //! batches, at last each message alone, so that the culprit holds up only itself.
+//! If the application did not answer at all, it may be that the message brings it
+//! down: see [`trial`].
+
+mod outcome;
+pub mod trial;
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -15,7 +20,9 @@ use std::{
 
 use uuid::Uuid;
 
-use crate::backoff::Backoff;
+use outcome::verdict;
+pub use outcome::{Completion, Outcome, RetryPolicy, Settled, TrialEnd};
+use trial::Evidence;
 
 /// A Kafka partition, with an index standing for its topic's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,43 +46,10 @@ pub struct Pending<T> {
     pub bytes: usize,
     /// Failures so far that count against the message.
     pub attempts: u32,
+    /// Trials so far that count against the message, or were begun and never ended.
+    pub crashes: u32,
     /// What to deliver.
     pub message: T,
-}
-
-/// What the application said of one message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Applied, now or earlier.
-    Done,
-    /// It can never be applied.
-    Rejected(String),
-    /// It failed this time; counts against the message.
-    Retry(String),
-    /// The application could not be reached or did not answer for it; counts
-    /// against nothing.
-    Outage,
-    /// The request failed as a whole, possibly because of this message; counts
-    /// against nothing, but the message goes in a smaller batch next time.
-    Suspect,
-}
-
-/// How a message left the queue.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// It has been applied.
-    Done,
-    /// It is dead, with the reason.
-    Dead(String),
-}
-
-/// What became of a batch.
-#[derive(Debug)]
-pub struct Completion<T> {
-    /// Messages that have left the queue.
-    pub settled: Vec<(Pending<T>, Settled)>,
-    /// Messages that stay, and whose failure counted, with its reason.
-    pub failed: Vec<(Uuid, String)>,
 }
 
 /// Messages to deliver together, in this order.
@@ -83,6 +57,8 @@ pub struct Completion<T> {
 pub struct Batch<T> {
     /// The messages; those of one key stand in their order.
     pub messages: Vec<Pending<T>>,
+    /// Whether its only message is on [`trial`].
+    pub trial: bool,
     lanes: Vec<(LaneId, usize)>,
 }
 
@@ -93,15 +69,6 @@ pub struct BatchLimit {
     pub messages: usize,
     /// Bytes of the messages together; a single larger message still goes alone.
     pub bytes: usize,
-}
-
-/// When a message is given up.
-#[derive(Clone, Copy, Debug)]
-pub struct RetryPolicy {
-    /// Waits between attempts.
-    pub backoff: Backoff,
-    /// After this many counted failures a message is dead; `None`: never.
-    pub maximum_attempts: Option<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -117,6 +84,17 @@ struct Lane<T> {
     failures: u32,
     /// Requests in a row that failed as a whole with messages of this lane.
     suspicion: u32,
+    /// How often the application had answered when this lane came under suspicion,
+    /// or at the end of its last trial.
+    answers: u64,
+}
+
+/// What becomes of the suspicion against a lane.
+#[derive(Clone, Copy, Debug)]
+enum Suspicion {
+    Grows,
+    Stays,
+    Ends,
 }
 
 /// Each suspicion quarters the batch; after this many it is one message.
@@ -137,6 +115,9 @@ pub struct Scheduler<T> {
     revoked: HashSet<Uuid>,
     bytes: usize,
     in_flight: usize,
+    trial: bool,
+    /// Requests that the application has answered.
+    answers: u64,
 }
 
 impl<T> Scheduler<T> {
@@ -152,6 +133,8 @@ impl<T> Scheduler<T> {
             revoked: HashSet::new(),
             bytes: 0,
             in_flight: 0,
+            trial: false,
+            answers: 0,
         }
     }
 
@@ -168,17 +151,23 @@ impl<T> Scheduler<T> {
         let id = LaneId::of(&pending);
         let lane = self.lanes.entry(id.clone()).or_insert_with(|| {
             self.ready.push_back(id);
-            Lane { queue: VecDeque::new(), failures: 0, suspicion: 0 }
+            // Suspected before, by a process that has ended since.
+            let suspicion = if pending.crashes > 0 { MOST_SUSPECT } else { 0 };
+            Lane { queue: VecDeque::new(), failures: 0, suspicion, answers: self.answers }
         });
         lane.queue.push_back(pending);
         true
     }
 
     /// The next messages to deliver, oldest lanes first, or `None` if every
-    /// lane is empty, in flight or parked.
+    /// lane is empty, in flight or parked, or a trial is under way or waits for the
+    /// others in flight.
     pub fn next_batch(&mut self, now: Instant, limit: BatchLimit) -> Option<Batch<T>> {
         self.unpark(now);
-        let mut batch = Batch { messages: Vec::new(), lanes: Vec::new() };
+        if self.trial {
+            return None;
+        }
+        let mut batch = Batch { messages: Vec::new(), trial: false, lanes: Vec::new() };
         let mut bytes = 0;
         let mut suspicion = None;
         while let Some(id) = self.ready.pop_front() {
@@ -193,6 +182,17 @@ impl<T> Scheduler<T> {
                 break;
             }
             let most = limit.messages >> (2 * lane.suspicion).min(usize::BITS - 1);
+            if self.policy.maximum_crashes.is_some() && lane.suspicion > 0 && most <= 1 {
+                if self.in_flight > 0 || !batch.messages.is_empty() {
+                    self.ready.push_front(id);
+                    break;
+                }
+                self.trial = true;
+                batch.trial = true;
+                batch.messages.extend(lane.queue.pop_front());
+                batch.lanes.push((id, 1));
+                break;
+            }
             let before = batch.messages.len();
             while let Some(next) = lane.queue.front() {
                 let fits = batch.messages.len() < most && bytes + next.bytes <= limit.bytes;
@@ -228,22 +228,28 @@ impl<T> Scheduler<T> {
         jitter: u64,
     ) -> Completion<T> {
         self.in_flight -= batch.messages.len();
-        let mut completion = Completion { settled: Vec::new(), failed: Vec::new() };
+        let mut completion = Completion { settled: Vec::new(), failed: Vec::new(), trial: None };
+        completion.trial = self.end_trial(&batch, outcomes);
+        let trial = completion.trial.map(|(_, end)| end);
+        if outcomes.values().any(Outcome::is_answer) {
+            self.answers += 1;
+        }
         let mut messages = batch.messages.into_iter();
         for (id, taken) in batch.lanes {
             let mut unsettled = Vec::new();
             let mut behind_a_failure = false;
             let mut suspect = false;
+            let mut unreachable = false;
             for mut pending in messages.by_ref().take(taken) {
                 let outcome = match outcomes.get(&pending.id) {
                     Some(Outcome::Retry(_)) if behind_a_failure => &Outcome::Outage,
                     Some(outcome) => outcome,
                     None => &Outcome::Outage,
                 };
-                let verdict = verdict(&mut pending, outcome, self.policy.maximum_attempts);
-                behind_a_failure |=
-                    matches!(outcome, Outcome::Retry(_) | Outcome::Outage | Outcome::Suspect);
-                suspect |= *outcome == Outcome::Suspect;
+                let verdict = verdict(&mut pending, outcome, &self.policy, trial);
+                behind_a_failure |= !matches!(outcome, Outcome::Done | Outcome::Rejected(_));
+                suspect |= matches!(outcome, Outcome::Suspect | Outcome::BrokeOff { .. });
+                unreachable |= outcomes.get(&pending.id) == Some(&Outcome::Outage);
                 let revoked = self.revoked.remove(&pending.id);
                 if verdict.is_some() || revoked {
                     self.ids.remove(&pending.id);
@@ -263,9 +269,32 @@ impl<T> Scheduler<T> {
                     unsettled.push(pending);
                 }
             }
-            self.reopen(id, unsettled, suspect, now, jitter);
+            let suspicion = match (suspect && !unsettled.is_empty(), unreachable) {
+                (true, _) => Suspicion::Grows,
+                // Nobody was there who could have been brought down, or cleared it.
+                (false, true) => Suspicion::Stays,
+                (false, false) => Suspicion::Ends,
+            };
+            self.reopen(id, unsettled, suspicion, now, jitter);
         }
         completion
+    }
+
+    fn end_trial(
+        &mut self,
+        batch: &Batch<T>,
+        outcomes: &HashMap<Uuid, Outcome>,
+    ) -> Option<(Uuid, TrialEnd)> {
+        let [pending] = batch.messages.as_slice() else { return None };
+        if !batch.trial {
+            return None;
+        }
+        self.trial = false;
+        let lane = self.lanes.get_mut(&LaneId::of(pending))?;
+        let answered = std::mem::replace(&mut lane.answers, self.answers) < self.answers;
+        // Those behind it are of its key, and have to wait for it.
+        let alone = self.ids.len() <= 1 + lane.queue.len();
+        Some((pending.id, trial::end(outcomes.get(&pending.id), Evidence { answered, alone })))
     }
 
     /// Drops the queued messages of a partition that belongs to another
@@ -329,13 +358,21 @@ impl<T> Scheduler<T> {
         &mut self,
         id: LaneId,
         unsettled: Vec<Pending<T>>,
-        suspect: bool,
+        suspicion: Suspicion,
         now: Instant,
         jitter: u64,
     ) {
         let Some(lane) = self.lanes.get_mut(&id) else { return };
-        lane.suspicion =
-            if suspect { lane.suspicion.saturating_add(1).min(MOST_SUSPECT) } else { 0 };
+        match suspicion {
+            Suspicion::Grows => {
+                if lane.suspicion == 0 {
+                    lane.answers = self.answers;
+                }
+                lane.suspicion = lane.suspicion.saturating_add(1).min(MOST_SUSPECT);
+            }
+            Suspicion::Stays => {}
+            Suspicion::Ends => lane.suspicion = 0,
+        }
         let failed = !unsettled.is_empty();
         for pending in unsettled.into_iter().rev() {
             lane.queue.push_front(pending);
@@ -360,26 +397,6 @@ impl LaneId {
             Some(key) => Self::Key { topic: pending.partition.topic, key: key.clone() },
             None => Self::Keyless(pending.id),
         }
-    }
-}
-
-/// Whether the message has ended, and how.
-fn verdict<T>(
-    pending: &mut Pending<T>,
-    outcome: &Outcome,
-    maximum_attempts: Option<u32>,
-) -> Option<Settled> {
-    match outcome {
-        Outcome::Done => Some(Settled::Done),
-        Outcome::Rejected(reason) => Some(Settled::Dead(reason.clone())),
-        Outcome::Retry(reason) => {
-            pending.attempts = pending.attempts.saturating_add(1);
-            let spent = maximum_attempts.is_some_and(|maximum| pending.attempts >= maximum);
-            spent.then(|| {
-                Settled::Dead(format!("gave up after {} attempts: {reason}", pending.attempts))
-            })
-        }
-        Outcome::Outage | Outcome::Suspect => None,
     }
 }
 

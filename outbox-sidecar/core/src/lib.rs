@@ -10,6 +10,8 @@
 //! - [`share`] and [`lease`]: who publishes which part of an outbox, and how a
 //!   part passes from one relay to another.
 //! - [`record`]: from a row to a Kafka record; [`route`]: to its topic.
+//! - [`parked`]: rows that cannot be published, and the rows behind them.
+//! - [`dead_letter`]: what is told of rows and messages that were given up.
 //! - [`delivery`]: in which order inbox messages go to the application.
 //! - [`event`]: what the application receives (CloudEvents) and answers.
 //! - [`failure`] and [`backoff`]: what is retried, and how patiently.
@@ -25,11 +27,13 @@ pub mod backoff;
 pub mod chunk_size;
 pub mod config;
 pub mod ddl;
+pub mod dead_letter;
 pub mod delivery;
 pub mod event;
 pub mod failure;
 pub mod horizon;
 pub mod lease;
+pub mod parked;
 pub mod partition;
 pub mod record;
 pub mod restore;

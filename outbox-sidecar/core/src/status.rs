@@ -56,6 +56,12 @@ pub struct OutboxReport {
     /// When the database was last found to be restored into another cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restored_at: Option<Timestamp>,
+    /// Keys waiting for a refused row to be tried again, as last counted.
+    pub parked_keys: i64,
+    /// Rows of those keys.
+    pub parked_rows: i64,
+    /// Rows that cannot be published, and that nobody has decided on.
+    pub dead_letters: i64,
     /// How far the buckets are.
     pub cursors: Vec<CursorReport>,
 }
@@ -100,6 +106,10 @@ pub struct InboxReport {
     pub in_flight: usize,
     /// Keys waiting to be tried again.
     pub parked_keys: usize,
+    /// Messages that cannot be applied, of the owned partitions, and that nobody has
+    /// decided on, as last counted; absent if the inbox has no index for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dead_letters: Option<i64>,
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! The admin port: health, metrics, status, and the wake-up poke.
+//! The admin port: health, metrics, status, the wake-up poke, and dead letters.
+
+mod dead_letters;
 
 use std::{
     net::SocketAddr,
@@ -16,6 +18,8 @@ use outbox_sidecar_core::status::Report;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use dead_letters::CurrentDeadLetters;
+
 use crate::{metrics::Metrics, outbox::wake::Wake, status::Status};
 
 /// What the endpoints show and poke.
@@ -27,6 +31,8 @@ pub struct Admin {
     pub status: Status,
     /// The outboxes.
     pub wakes: Wakes,
+    /// What was given up.
+    pub dead_letters: CurrentDeadLetters,
 }
 
 /// Pokes every outbox there is at the time; clones share it.
@@ -75,7 +81,9 @@ pub async fn serve(
         .route("/metrics", get(metrics))
         .route("/status", get(status))
         .route("/wake", post(wake))
-        .with_state(admin);
+        .merge(dead_letters::routes())
+        .with_state(admin)
+        .into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 

@@ -56,6 +56,15 @@ pub enum Error {
         /// What the client said.
         source: KafkaError,
     },
+    /// A person asked for something that is not configured.
+    #[error("{0}")]
+    Unknown(String),
+    /// A row's topic does not exist.
+    #[error("the topic {topic} does not exist, and `topics.create: false` says not to make it")]
+    NoTopic {
+        /// The topic.
+        topic: String,
+    },
     /// A secret could not be read.
     #[error(transparent)]
     Secret(#[from] UnreadableSecret),
@@ -98,9 +107,11 @@ impl Error {
             }),
             Self::Migrate(_)
             | Self::Table(_)
+            | Self::Unknown(_)
             | Self::Cursor { .. }
             | Self::Secret(_)
             | Self::Tls(_) => Class::Configuration,
+            Self::NoTopic { .. } => Class::Poison,
             Self::Kafka { source, .. } => kafka_class(source),
         }
     }

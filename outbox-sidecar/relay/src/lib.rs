@@ -11,6 +11,7 @@ pub mod admin;
 pub mod check;
 pub mod config_file;
 pub mod database;
+pub mod dead_letter;
 pub mod error;
 pub mod horizon;
 pub mod inbox;

@@ -1,5 +1,7 @@
 //! The command line of the sidecar.
 
+mod cli;
+
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
@@ -57,6 +59,11 @@ enum Command {
     Init(init::Wanted),
     /// Publish retained rows of an outbox again, in order, marked by the header `replay`.
     Replay(replay::arguments::Arguments),
+    /// Look at what could not be published or applied, and decide what becomes of it.
+    DeadLetters {
+        #[command(subcommand)]
+        command: cli::dead_letters::Command,
+    },
     /// Print the versions of the sidecar and of the Kafka client in it.
     Version,
 }
@@ -124,6 +131,13 @@ fn main() -> ExitCode {
                 ExitCode::from(BAD_CONFIGURATION)
             }
         },
+        Command::DeadLetters { command } => match dead_letters(command) {
+            Ok(text) => {
+                print!("{text}");
+                ExitCode::SUCCESS
+            }
+            Err(error) => fail(&error),
+        },
         Command::Version => {
             let (_, librdkafka) = rdkafka::util::get_rdkafka_version();
             println!("outbox-sidecar {}, librdkafka {librdkafka}", env!("CARGO_PKG_VERSION"));
@@ -165,6 +179,7 @@ fn code(error: &anyhow::Error) -> ExitCode {
     let away = match error.downcast_ref::<NotMade>() {
         Some(NotMade::Database(error)) => outage(error),
         Some(_) => false,
+        None if error.is::<check::Unusable>() => false,
         None => error.downcast_ref::<Error>().is_none_or(outage),
     };
     if away { ExitCode::FAILURE } else { ExitCode::from(BAD_CONFIGURATION) }
@@ -182,6 +197,11 @@ fn exit_code(result: anyhow::Result<()>) -> ExitCode {
             code(&error)
         }
     }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn dead_letters(command: cli::dead_letters::Command) -> anyhow::Result<String> {
+    cli::dead_letters::run(command).await
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]

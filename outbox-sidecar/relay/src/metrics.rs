@@ -14,6 +14,8 @@ use prometheus::{
     IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
 };
 
+use crate::outbox::parked::Counts;
+
 /// From half a millisecond to a minute and a half, doubling.
 const LATENCY_BUCKETS: [f64; 12] =
     [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 15.0, 90.0];
@@ -37,6 +39,10 @@ struct Families {
     outbox_pending: IntGaugeVec,
     outbox_oldest: GaugeVec,
     outbox_leases: IntGaugeVec,
+    outbox_parked_keys: IntGaugeVec,
+    outbox_parked_rows: IntGaugeVec,
+    outbox_dead_present: IntGaugeVec,
+    outbox_retried: IntCounterVec,
     outbox_purged: IntCounterVec,
     outbox_restores: IntCounterVec,
     inbox_received: IntCounterVec,
@@ -47,6 +53,9 @@ struct Families {
     inbox_queued_bytes: IntGaugeVec,
     inbox_parked: IntGaugeVec,
     inbox_lag: IntGaugeVec,
+    inbox_dead_present: IntGaugeVec,
+    inbox_crashes: IntCounterVec,
+    inbox_redriven: IntCounterVec,
     inbox_purged: IntCounterVec,
 }
 
@@ -60,6 +69,10 @@ pub struct OutboxMetrics {
     name: String,
     oldest: prometheus::GaugeVec,
     leases: IntGauge,
+    parked_keys: IntGauge,
+    parked_rows: IntGauge,
+    dead_present: IntGauge,
+    retried: IntCounter,
     purged: IntCounter,
     restores: IntCounter,
 }
@@ -76,6 +89,9 @@ pub struct InboxMetrics {
     queued_bytes: IntGauge,
     parked: IntGauge,
     lag: IntGaugeVec,
+    dead_present: IntGauge,
+    crashes: IntCounter,
+    redriven: IntCounter,
     purged: IntCounter,
 }
 
@@ -169,6 +185,26 @@ impl Metrics {
                 "Buckets this relay publishes.",
                 outbox,
             )?,
+            outbox_parked_keys: gauge(
+                names::OUTBOX_PARKED_KEYS,
+                "Keys waiting for a refused row to be tried again, in the buckets held here.",
+                outbox,
+            )?,
+            outbox_parked_rows: gauge(
+                names::OUTBOX_PARKED_ROWS,
+                "Rows of those keys, counted up to 100000.",
+                outbox,
+            )?,
+            outbox_dead_present: gauge(
+                names::OUTBOX_DEAD_LETTERS_PRESENT,
+                "Dead letters nobody has decided on, in the buckets held here; counted up to 100000.",
+                outbox,
+            )?,
+            outbox_retried: counter(
+                names::OUTBOX_RETRIED_TOTAL,
+                "Rows published after they had been parked.",
+                outbox,
+            )?,
             outbox_purged: counter(
                 names::OUTBOX_PURGED_TOTAL,
                 "Published rows deleted after their retention.",
@@ -219,6 +255,21 @@ impl Metrics {
                 "Messages in the broker beyond the committed offset.",
                 &["inbox", "topic", "partition"],
             )?,
+            inbox_dead_present: gauge(
+                names::INBOX_DEAD_LETTERS_PRESENT,
+                "Dead letters nobody has decided on, in the partitions owned here; counted up to 100000.",
+                inbox,
+            )?,
+            inbox_crashes: counter(
+                names::INBOX_CRASHES_TOTAL,
+                "How often the application broke off while it had a single message that is to blame.",
+                inbox,
+            )?,
+            inbox_redriven: counter(
+                names::INBOX_REDRIVEN_TOTAL,
+                "Dead letters given to the delivery again.",
+                inbox,
+            )?,
             inbox_purged: counter(
                 names::INBOX_PURGED_TOTAL,
                 "Applied messages deleted after their retention.",
@@ -239,6 +290,10 @@ impl Metrics {
             name: name.to_owned(),
             oldest: families.outbox_oldest.clone(),
             leases: families.outbox_leases.with_label_values(&labels),
+            parked_keys: families.outbox_parked_keys.with_label_values(&labels),
+            parked_rows: families.outbox_parked_rows.with_label_values(&labels),
+            dead_present: families.outbox_dead_present.with_label_values(&labels),
+            retried: families.outbox_retried.with_label_values(&labels),
             purged: families.outbox_purged.with_label_values(&labels),
             restores: families.outbox_restores.with_label_values(&labels),
         }
@@ -257,6 +312,9 @@ impl Metrics {
             queued_bytes: families.inbox_queued_bytes.with_label_values(&labels),
             parked: families.inbox_parked.with_label_values(&labels),
             lag: families.inbox_lag.clone(),
+            dead_present: families.inbox_dead_present.with_label_values(&labels),
+            crashes: families.inbox_crashes.with_label_values(&labels),
+            redriven: families.inbox_redriven.with_label_values(&labels),
             purged: families.inbox_purged.with_label_values(&labels),
         }
     }
@@ -312,6 +370,16 @@ impl OutboxMetrics {
         }
     }
 
+    pub(crate) fn waiting(&self, counts: Counts) {
+        self.parked_keys.set(counts.keys);
+        self.parked_rows.set(counts.rows);
+        self.dead_present.set(counts.dead);
+    }
+
+    pub(crate) fn retried(&self, rows: usize) {
+        self.retried.inc_by(rows as u64);
+    }
+
     pub(crate) fn holding(&self, buckets: usize) {
         self.leases.set(i64::try_from(buckets).unwrap_or(i64::MAX));
     }
@@ -345,6 +413,18 @@ impl InboxMetrics {
         self.queued.set(i64::try_from(messages).unwrap_or(i64::MAX));
         self.queued_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         self.parked.set(i64::try_from(parked).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn dead(&self, messages: i64) {
+        self.dead_present.set(messages);
+    }
+
+    pub(crate) fn crashed(&self) {
+        self.crashes.inc();
+    }
+
+    pub(crate) fn redriven(&self, messages: usize) {
+        self.redriven.inc_by(messages as u64);
     }
 
     pub(crate) fn lag(&self, topic: &str, partition: i32, messages: i64) {

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     database,
+    dead_letter::{DeadLetters, forward::Forwarder},
     error::{Error, chain},
     horizon,
     inbox::ingest::InboxRelay,
@@ -75,6 +76,11 @@ impl Parts {
     /// One for each outbox, to poke it.
     pub fn wakes(&self) -> Vec<Wake> {
         self.wakes.clone()
+    }
+
+    /// Its dead letters.
+    pub fn dead_letters(&self) -> DeadLetters {
+        DeadLetters::new(self.config.clone(), self.pool.clone())
     }
 
     /// Runs until told to stop; then finishes what is under way.
@@ -183,6 +189,15 @@ impl Parts {
             // Nothing waits for it: what is wrong is told by the log and the metrics.
             keep_going("horizon", &stop_watch, &metrics, |_| {}, run).await;
         });
+        if let Some(forwarder) =
+            Forwarder::new(&self.config, self.pool.clone(), Arc::clone(&self.topics))
+        {
+            let (stop, metrics) = (stop.clone(), self.metrics.clone());
+            parts.spawn(async move {
+                let run = || forwarder.run(&stop);
+                keep_going("dead-letters", &stop, &metrics, |_| {}, run).await;
+            });
+        }
         let (pool, config) = (self.pool.clone(), self.config.clone());
         parts.spawn(upkeep::run(pool, config, self.metrics.clone(), stop.clone()));
     }

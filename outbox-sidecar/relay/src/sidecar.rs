@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    admin::{self, Admin, Wakes},
+    admin::{self, Admin, CurrentDeadLetters, Wakes},
     config_file::{ConfigFile, Version},
     metrics::Metrics,
     parts::Parts,
@@ -29,7 +29,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let metrics = Metrics::new().context("cannot set up metrics")?;
     let (status, wakes) = (Status::default(), Wakes::default());
-    let mut sidecar = Sidecar { metrics, status, wakes, stop, running: first };
+    let dead_letters = CurrentDeadLetters::default();
+    let mut sidecar = Sidecar { metrics, status, wakes, dead_letters, stop, running: first };
     let parts = sidecar.parts(&sidecar.running.config)?;
 
     let listener = admin::bind(sidecar.running.config.admin.listen).await?;
@@ -39,6 +40,7 @@ pub async fn run(
         metrics: sidecar.metrics.clone(),
         status: sidecar.status.clone(),
         wakes: sidecar.wakes.clone(),
+        dead_letters: sidecar.dead_letters.clone(),
     };
     // The admin port outlives the parts, so that their end can be watched.
     let admin_stop = CancellationToken::new();
@@ -75,6 +77,7 @@ struct Sidecar {
     metrics: Metrics,
     status: Status,
     wakes: Wakes,
+    dead_letters: CurrentDeadLetters,
     stop: CancellationToken,
     /// What the parts run with.
     running: Version,
@@ -104,6 +107,7 @@ impl Sidecar {
         self.metrics.reconfigured(config);
         self.status.reconfigured(config);
         self.wakes.replace(parts.wakes());
+        self.dead_letters.replace(parts.dead_letters());
         let (outboxes, inboxes) = (config.outboxes.len(), config.inboxes.len());
         tracing::info!(config = config.fingerprint(), outboxes, inboxes, "starting the parts");
         let stop = self.stop.child_token();

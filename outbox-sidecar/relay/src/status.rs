@@ -11,6 +11,8 @@ use outbox_sidecar_core::{
     window::Cursor,
 };
 
+use crate::outbox::parked::Counts;
+
 /// The state of every component; clones share it.
 #[derive(Clone, Default)]
 pub struct Status(Arc<Mutex<Report>>);
@@ -124,6 +126,14 @@ impl OutboxStatus {
         });
     }
 
+    pub(crate) fn parked(&self, counts: Counts) {
+        self.update(|report| {
+            report.parked_keys = counts.keys;
+            report.parked_rows = counts.rows;
+            report.dead_letters = counts.dead;
+        });
+    }
+
     pub(crate) fn pending(&self, rows: i64, age: Option<f64>, cursors: &[(Vec<i32>, Cursor)]) {
         let cursors = cursors.iter().map(|(buckets, cursor)| CursorReport {
             buckets: buckets.clone(),
@@ -162,6 +172,10 @@ impl InboxStatus {
 
     pub(crate) fn owned(&self, partitions: usize) {
         self.update(|report| report.owned_partitions = partitions);
+    }
+
+    pub(crate) fn dead(&self, messages: i64) {
+        self.update(|report| report.dead_letters = Some(messages));
     }
 
     pub(crate) fn queue(&self, queued: usize, in_flight: usize, parked_keys: usize) {

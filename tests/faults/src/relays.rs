@@ -118,6 +118,8 @@ fn configuration(common: &Common, admin: u16) -> anyhow::Result<Config> {
             "lease": format!("{}ms", common.lease.as_millis()), "delivery": common.delivery,
             // Small chunks and batches: more moments to be hit at.
             "chunk": { "rows": 100 },
+            // What can never be published is given up within the run.
+            "poison": { "maximumAttempts": 3, "initialBackoff": "100ms", "maximumBackoff": "1s" },
         }],
         "inboxes": [{
             "name": "ledger", "table": "inbox", "topics": [common.topic],

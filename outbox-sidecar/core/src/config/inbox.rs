@@ -63,6 +63,17 @@ pub struct Deliver {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "i32", range(min = 1))]
     pub maximum_attempts: Option<u32>,
+    /// How often a message may bring the application down, by a lost connection or
+    /// a timeout while it has only this message, before it is dead; 0: always, and
+    /// no message goes alone. Default: 5.
+    #[serde(default = "default_maximum_crashes")]
+    #[schemars(with = "i32", range(min = 0))]
+    pub maximum_crashes: u32,
+    /// A topic that dead letters go to as well, with headers that say why; absent:
+    /// they are only kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", length(min = 1, max = 249), regex(pattern = "^[a-zA-Z0-9._-]+$"))]
+    pub dead_letter_topic: Option<String>,
 }
 
 impl Deliver {
@@ -74,6 +85,7 @@ impl Deliver {
                 maximum: self.maximum_backoff.get(),
             },
             maximum_attempts: self.maximum_attempts,
+            maximum_crashes: Some(self.maximum_crashes).filter(|maximum| *maximum > 0),
         }
     }
 }
@@ -117,6 +129,18 @@ impl Inbox {
                 "must be at least 1ms and at most maximumBackoff",
             );
         }
+        if let Some(topic) = &self.deliver.dead_letter_topic {
+            if let Some(problem) = topic_problem(topic) {
+                let problem = format!("`{topic}` is not a topic: {problem}");
+                return wrong("deliver.deadLetterTopic", &problem);
+            }
+            if self.topics.contains(topic) {
+                return wrong(
+                    "deliver.deadLetterTopic",
+                    "must be another topic than those consumed",
+                );
+            }
+        }
         if self.deliver.maximum_attempts == Some(0) {
             return wrong(
                 "deliver.maximumAttempts",
@@ -141,6 +165,10 @@ fn default_concurrency() -> u16 {
 
 fn default_timeout() -> Period {
     Period::from_secs(30)
+}
+
+fn default_maximum_crashes() -> u32 {
+    5
 }
 
 fn default_initial_backoff() -> Period {

@@ -30,7 +30,7 @@ pub use horizon::Horizon;
 pub use inbox::{Deliver, Inbox};
 pub use outbox::{
     Chunk, Claim, ClaimOptions, ColumnOptions, Delivery, Engine, OnPublished, Outbox,
-    OutboxColumns, Payload, PayloadFormat, Poll, Preset, RecordTime, StatusColumn,
+    OutboxColumns, Payload, PayloadFormat, Poison, Poll, Preset, RecordTime, StatusColumn,
 };
 pub use parse::InvalidConfig;
 pub use period::Period;

@@ -3,6 +3,7 @@
 mod claim;
 mod columns;
 mod payload;
+mod poison;
 mod preset;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use claim::{Claim, ClaimOptions, OnPublished, StatusColumn};
 pub use columns::{ColumnOptions, OutboxColumns};
 pub use payload::{Payload, PayloadFormat, RecordTime};
+pub use poison::Poison;
 pub use preset::Preset;
 
 use preset::Defaults;
@@ -86,6 +88,9 @@ pub struct Outbox {
     /// How long the buckets of a dead relay stay unserved. Default: `5s`.
     #[serde(default = "default_lease")]
     pub lease: Period,
+    /// What happens to rows that the broker refuses.
+    #[serde(default)]
+    pub poison: Poison,
     /// How long published rows are kept. Default: `7d`.
     #[serde(default = "default_retention")]
     pub retention: Period,
@@ -183,6 +188,7 @@ impl Outbox {
             chunk: Chunk::default(),
             poll: Poll::default(),
             lease: default_lease(),
+            poison: Poison::default(),
             retention: default_retention(),
         }
     }
@@ -251,6 +257,7 @@ impl Outbox {
             return wrong("recordTime", "`createdAt` needs `columns.createdAt`");
         }
         self.payload.validate(path, &columns)?;
+        self.poison.validate(path, &self.topic())?;
         self.validate_engine(path, &columns)
     }
 

@@ -288,6 +288,18 @@ fn the_schema_and_the_parser_agree() {
         ),
         ("/inboxes/0/consumerGroup", vec![json!("g"), json!(""), json!("x".repeat(256))]),
         (
+            "/outboxes/0/poison",
+            vec![
+                json!({}),
+                json!({ "maximumAttempts": 1, "initialBackoff": "1s", "deadLetterTopic": "dead.x" }),
+                json!({ "maximumAttempts": 0 }),
+                json!({ "maximumAttempts": 1_000_001 }),
+                json!({ "deadLetterTopic": "" }),
+                json!({ "deadLetterTopic": "a/b" }),
+                json!({ "attempts": 3 }),
+            ],
+        ),
+        (
             "/inboxes/0/deliver",
             vec![
                 json!({ "url": "https://h/x", "batch": 1000, "concurrency": 64, "maximumAttempts": 1 }),
@@ -296,6 +308,10 @@ fn the_schema_and_the_parser_agree() {
                 json!({ "url": "http://h", "batch": 1001 }),
                 json!({ "url": "http://h", "concurrency": 65 }),
                 json!({ "url": "http://h", "maximumAttempts": 0 }),
+                json!({ "url": "http://h", "maximumCrashes": 0 }),
+                json!({ "url": "http://h", "maximumCrashes": -1 }),
+                json!({ "url": "http://h", "deadLetterTopic": "dead.x" }),
+                json!({ "url": "http://h", "deadLetterTopic": "a b" }),
                 json!({ "batch": 1 }),
             ],
         ),

@@ -3,10 +3,12 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::backoff::Backoff;
 
 const POLICY: RetryPolicy = RetryPolicy {
     backoff: Backoff { initial: Duration::from_millis(100), maximum: Duration::from_secs(1) },
     maximum_attempts: Some(3),
+    maximum_crashes: Some(3),
 };
 const WIDE: BatchLimit = BatchLimit { messages: 100, bytes: 1_000_000 };
 const HOME: Partition = Partition { topic: 0, partition: 0 };
@@ -18,6 +20,7 @@ fn pending(number: u128, key: Option<&str>) -> Pending<u128> {
         key: key.map(|key| key.as_bytes().to_vec()),
         bytes: 10,
         attempts: 0,
+        crashes: 0,
         message: number,
     }
 }
@@ -167,7 +170,210 @@ fn a_message_that_fails_whole_requests_is_singled_out_and_holds_up_no_other_key(
     );
 }
 
+fn broke_off(timed_out: bool) -> Outcome {
+    Outcome::BrokeOff { timed_out, problem: "connection reset".into() }
+}
+
+fn answer_all(batch: &Batch<u128>, outcome: &Outcome) -> HashMap<Uuid, Outcome> {
+    batch.messages.iter().map(|pending| (pending.id, outcome.clone())).collect()
+}
+
+/// The next batch, when its time has come.
+fn next(scheduler: &mut Scheduler<u128>, now: &mut Instant) -> Batch<u128> {
+    loop {
+        if let Some(batch) = scheduler.next_batch(*now, WIDE) {
+            return batch;
+        }
+        *now = scheduler.next_wakeup().unwrap();
+    }
+}
+
+#[test]
+fn a_message_that_brings_the_application_down_dies_after_its_trials_and_no_other_does() {
+    let mut scheduler = Scheduler::new(POLICY);
+    let mut now = Instant::now();
+    for number in 0..40 {
+        scheduler.push(pending(number, Some(&format!("k{number}"))));
+    }
+    let (mut died, mut trials, mut down) = (Vec::new(), 0, 0);
+    for turn in 0_u64.. {
+        assert!(turn < 500, "it comes to an end");
+        if scheduler.is_empty() {
+            break;
+        }
+        let batch = next(&mut scheduler, &mut now);
+        let outcome = if down > 0 {
+            down -= 1;
+            Outcome::Outage
+        } else if numbers(&batch).contains(&7) {
+            // It takes a while to come back.
+            down = 2;
+            trials += u32::from(batch.trial);
+            broke_off(false)
+        } else {
+            Outcome::Done
+        };
+        let answer = answer_all(&batch, &outcome);
+        let jitter = turn.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        for (pending, settled) in scheduler.complete(batch, &answer, now, jitter).settled {
+            if let Settled::Dead(reason) = settled {
+                died.push((pending.message, reason));
+            }
+        }
+    }
+    let [(7, reason)] = died.as_slice() else { panic!("{died:?}") };
+    assert!(reason.contains("broke off 3 times while it had only this message"), "{reason}");
+    assert!(trials >= 3, "{trials}");
+}
+
+#[test]
+fn an_application_that_breaks_off_at_everything_is_an_outage() {
+    for timed_out in [false, true] {
+        let mut scheduler = Scheduler::new(POLICY);
+        let mut now = Instant::now();
+        for number in 0..10 {
+            scheduler.push(pending(number, Some(&format!("k{number}"))));
+        }
+        for _ in 0..500 {
+            let batch = next(&mut scheduler, &mut now);
+            let answer = answer_all(&batch, &broke_off(timed_out));
+            let completion = scheduler.complete(batch, &answer, now, 0);
+            assert!(completion.settled.is_empty());
+            assert_ne!(completion.trial.map(|(_, end)| end), Some(TrialEnd::Counted));
+        }
+        assert_eq!(scheduler.len(), 10);
+    }
+}
+
+#[test]
+fn with_no_other_message_a_lost_connection_counts_and_a_timeout_does_not() {
+    for (timed_out, dies) in [(false, true), (true, false)] {
+        let mut scheduler = Scheduler::new(POLICY);
+        let mut now = Instant::now();
+        scheduler.push(pending(1, Some("a")));
+        scheduler.push(pending(2, Some("a")));
+        let mut died = false;
+        for _ in 0..30 {
+            let batch = next(&mut scheduler, &mut now);
+            if !numbers(&batch).contains(&1) {
+                break;
+            }
+            let answer = answer_all(&batch, &broke_off(timed_out));
+            died |= !scheduler.complete(batch, &answer, now, 0).settled.is_empty();
+        }
+        assert_eq!(died, dies, "timed out: {timed_out}");
+    }
+}
+
+#[test]
+fn a_trial_is_alone_in_flight() {
+    let mut scheduler = Scheduler::new(POLICY);
+    let now = Instant::now();
+    scheduler.push(pending(1, Some("a")));
+    let first = scheduler.next_batch(now, WIDE).unwrap();
+    // Suspected by a process that has ended since.
+    scheduler.push(Pending { crashes: 1, ..pending(2, Some("b")) });
+    scheduler.push(pending(3, Some("c")));
+    assert!(scheduler.next_batch(now, WIDE).is_none(), "it waits for the first");
+    scheduler.complete(first, &outcomes(&[(1, Outcome::Done)]), now, 0);
+    let trial = scheduler.next_batch(now, WIDE).unwrap();
+    assert_eq!((numbers(&trial), trial.trial), (vec![2], true));
+    assert!(scheduler.next_batch(now, WIDE).is_none(), "the third waits for it");
+    let completion = scheduler.complete(trial, &outcomes(&[(2, Outcome::Done)]), now, 0);
+    assert_eq!(completion.trial, Some((Uuid::from_u128(2), TrialEnd::Acquitted)));
+    assert_eq!(numbers(&scheduler.next_batch(now, WIDE).unwrap()), [3]);
+}
+
+#[test]
+fn without_a_limit_there_are_no_trials() {
+    let mut scheduler = Scheduler::new(RetryPolicy { maximum_crashes: None, ..POLICY });
+    let mut now = Instant::now();
+    scheduler.push(pending(1, Some("a")));
+    for _ in 0..30 {
+        let batch = next(&mut scheduler, &mut now);
+        assert!(!batch.trial);
+        let answer = answer_all(&batch, &broke_off(false));
+        assert!(scheduler.complete(batch, &answer, now, 0).settled.is_empty());
+    }
+}
+
 proptest! {
+    /// Whichever messages bring the application down, with however many requests
+    /// under way: they die and the others are applied, as long as others come.
+    #[test]
+    fn only_messages_that_bring_the_application_down_die_of_it(
+        keys in prop::collection::vec(prop::option::of(0u8..6), 1..50),
+        culprits in prop::collection::hash_set(0usize..50, 0..4),
+        batch in 1usize..30,
+        concurrent in 1usize..5,
+        outage in 0usize..4,
+    ) {
+        let mut scheduler = Scheduler::new(POLICY);
+        let mut now = Instant::now();
+        for (number, key) in keys.iter().enumerate() {
+            let key = key.map(|key| key.to_string());
+            scheduler.push(pending(number as u128, key.as_deref()));
+        }
+        let is_culprit = |number: u128| culprits.contains(&(number as usize));
+        let limit = BatchLimit { messages: batch, bytes: 1_000 };
+        let (mut applied, mut died): (Vec<u128>, Vec<u128>) = (Vec::new(), Vec::new());
+        let (mut down, mut extra) = (0, 1_000);
+        for turn in 0.. {
+            prop_assert!(turn < 5_000, "{} are left", scheduler.len());
+            if applied.len() + died.len() >= keys.len() && scheduler.is_empty() {
+                break;
+            }
+            if turn % 10 == 9 {
+                extra += 1;
+                scheduler.push(pending(extra, None));
+            }
+            let mut in_flight = Vec::new();
+            while in_flight.len() < concurrent {
+                match scheduler.next_batch(now, limit) {
+                    Some(batch) => in_flight.push(batch),
+                    None => break,
+                }
+            }
+            if in_flight.is_empty() {
+                now = scheduler.next_wakeup().unwrap_or(now);
+                continue;
+            }
+            if let [.., trial] = in_flight.as_slice() {
+                prop_assert!(!trial.trial || in_flight.len() == 1, "a trial is alone");
+            }
+            let crashes = in_flight.iter().any(|batch| numbers(batch).into_iter().any(is_culprit));
+            let outcome = match (down, crashes) {
+                (0, true) => {
+                    down = outage;
+                    broke_off(false)
+                }
+                (0, false) => Outcome::Done,
+                _ => {
+                    down -= 1;
+                    Outcome::Outage
+                }
+            };
+            for batch in in_flight {
+                let answer = answer_all(&batch, &outcome);
+                for (pending, settled) in scheduler.complete(batch, &answer, now, 0).settled {
+                    if pending.message < 1_000 {
+                        match settled {
+                            Settled::Done => applied.push(pending.message),
+                            Settled::Dead(_) => died.push(pending.message),
+                        }
+                    }
+                }
+            }
+        }
+        for number in died {
+            prop_assert!(is_culprit(number), "{} is innocent", number);
+        }
+        for key in keys.iter().flatten().collect::<HashSet<_>>() {
+            let order: Vec<_> = applied.iter().filter(|n| keys[**n as usize].as_ref() == Some(key)).collect();
+            prop_assert!(order.is_sorted(), "key {}: {:?}", key, order);
+        }
+    }
+
     /// Whatever fails and however batches overlap, each message is applied once
     /// and in order within its key.
     #[test]

@@ -12,7 +12,7 @@ use std::{
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use outbox_sidecar_core::{
     config::Deliver,
-    delivery::{Batch, BatchLimit, Outcome, Partition, Pending, Scheduler, Settled},
+    delivery::{Batch, BatchLimit, Outcome, Partition, Pending, Scheduler, Settled, TrialEnd},
     event::{self, BATCH_MEDIA_TYPE, DeliveryAnswer, InboxMessage},
 };
 use reqwest::{StatusCode, header::CONTENT_TYPE};
@@ -20,7 +20,7 @@ use tokio::{sync::mpsc, time::sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{ingest::InboxRelay, store::Store};
+use super::{ingest::InboxRelay, store::Store, suspects::Suspects};
 use crate::{
     error::{Error, chain},
     metrics::InboxMetrics,
@@ -70,6 +70,7 @@ impl Fill {
 /// The delivery of one inbox.
 pub struct Delivery {
     store: Arc<Store>,
+    suspects: Suspects,
     fill: Fill,
     scheduler: Scheduler<InboxMessage>,
     endpoint: Endpoint,
@@ -94,6 +95,10 @@ enum Refusal {
     Unreachable(String),
     /// One of the messages may be why.
     Failed(String),
+    /// There was no answer. One of the messages may be why.
+    BrokeOff { timed_out: bool, problem: String },
+    /// It was not sent at all.
+    NotBegun(Error),
 }
 
 impl Delivery {
@@ -102,6 +107,7 @@ impl Delivery {
         let deliver = &relay.config.deliver;
         Self {
             store,
+            suspects: Suspects::new(relay.pool.clone(), &relay.config.name),
             fill,
             scheduler: Scheduler::new(deliver.retry_policy()),
             endpoint: Endpoint::new(relay.http.clone(), deliver),
@@ -172,9 +178,16 @@ impl Delivery {
     fn dispatch(&mut self) {
         while self.in_flight.len() < self.concurrency {
             let Some(batch) = self.scheduler.next_batch(Instant::now(), self.limit) else { return };
-            let endpoint = self.endpoint.clone();
+            let (endpoint, suspects) = (self.endpoint.clone(), self.suspects.clone());
             let request = async move {
                 let started = Instant::now();
+                if batch.trial
+                    && let [only] = batch.messages.as_slice()
+                    && let Err(error) = suspects.start(only.id).await
+                {
+                    let answer = Err(Refusal::NotBegun(error));
+                    return Delivered { batch, answer, took: started.elapsed() };
+                }
                 let answer = endpoint.deliver(&batch).await;
                 Delivered { batch, answer, took: started.elapsed() }
             };
@@ -192,8 +205,10 @@ impl Delivery {
                 }
                 outcomes
             }
+            Err(Refusal::NotBegun(error)) => return Err(error),
             Err(refusal) => {
-                let (Refusal::Unreachable(problem) | Refusal::Failed(problem)) = &refusal;
+                let outcome = refusal.outcome();
+                let problem = refusal.problem();
                 if self.status.waiting(&format!("the application to take messages: {problem}")) {
                     tracing::warn!(
                         inbox = self.inbox,
@@ -201,10 +216,6 @@ impl Delivery {
                         "the application does not take messages; retrying"
                     );
                 }
-                let outcome = match refusal {
-                    Refusal::Unreachable(_) => Outcome::Outage,
-                    Refusal::Failed(_) => Outcome::Suspect,
-                };
                 batch.messages.iter().map(|pending| (pending.id, outcome.clone())).collect()
             }
         };
@@ -227,10 +238,50 @@ impl Delivery {
         self.metrics.delivered(done, dead.len(), messages - done - dead.len(), took);
         self.store.note_retries(&completion.failed).await?;
         self.store.note_dead(&dead).await?;
+        if let Some((message, end)) = completion.trial {
+            if end == TrialEnd::Counted {
+                self.metrics.crashed();
+                tracing::warn!(inbox = self.inbox, %message, "the application broke off while it had only this message");
+            }
+            let settled = done + dead.len() > 0;
+            self.suspects.end(message, end, settled).await?;
+        }
         if done > 0 {
             (self.applied)();
         }
         Ok(())
+    }
+}
+
+impl Refusal {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Unreachable(_) | Self::NotBegun(_) => Outcome::Outage,
+            Self::Failed(_) => Outcome::Suspect,
+            Self::BrokeOff { timed_out, problem } => {
+                Outcome::BrokeOff { timed_out: *timed_out, problem: problem.clone() }
+            }
+        }
+    }
+
+    fn problem(&self) -> String {
+        match self {
+            Self::Unreachable(problem) | Self::Failed(problem) | Self::BrokeOff { problem, .. } => {
+                problem.clone()
+            }
+            Self::NotBegun(error) => chain(error),
+        }
+    }
+
+    fn of(error: &reqwest::Error) -> Self {
+        let problem = chain(error);
+        if error.is_connect() {
+            Self::Unreachable(problem)
+        } else if error.is_builder() {
+            Self::Failed(problem)
+        } else {
+            Self::BrokeOff { timed_out: error.is_timeout(), problem }
+        }
     }
 }
 
@@ -262,10 +313,7 @@ impl Endpoint {
             .body(body)
             .send()
             .await
-            .map_err(|error| match error.is_connect() {
-                true => Refusal::Unreachable(chain(&error)),
-                false => Refusal::Failed(chain(&error)),
-            })?;
+            .map_err(|error| Refusal::of(&error))?;
         let status = response.status();
         if status == StatusCode::PAYLOAD_TOO_LARGE
             && let [only] = batch.messages.as_slice()
@@ -276,7 +324,7 @@ impl Endpoint {
         if status != StatusCode::OK {
             return Err(Refusal::Failed(format!("POST {} answered {status}", self.url)));
         }
-        let answer = read(response).await.map_err(Refusal::Failed)?;
+        let answer = read(response).await?;
         DeliveryAnswer::parse(&answer).map(DeliveryAnswer::outcomes).map_err(|error| {
             Refusal::Failed(format!(
                 "POST {} answered something else than results: {error}",
@@ -286,11 +334,12 @@ impl Endpoint {
     }
 }
 
-async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, String> {
+async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, Refusal> {
     let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(|error| chain(&error))? {
+    while let Some(piece) = response.chunk().await.map_err(|error| Refusal::of(&error))? {
         if body.len() + piece.len() > MAXIMUM_ANSWER_BYTES {
-            return Err(format!("the answer is longer than {MAXIMUM_ANSWER_BYTES} bytes"));
+            let problem = format!("the answer is longer than {MAXIMUM_ANSWER_BYTES} bytes");
+            return Err(Refusal::Failed(problem));
         }
         body.extend_from_slice(&piece);
     }

@@ -20,11 +20,13 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{
     consumer::{self, Context, Ownership},
+    dead::DeadLetters,
     deliver::{Delivery, Fill, Work},
-    store::Store,
+    store::{Store, StoredMessage},
 };
 use crate::{
     database::table::check_inbox,
@@ -42,6 +44,12 @@ const BATCH_BYTES: usize = 4 << 20;
 
 /// How often a full queue or a backlog is looked at again.
 const CATCH_UP_INTERVAL: Duration = Duration::from_millis(20);
+
+/// How often dead letters sent on their way again are looked for.
+const REDRIVE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often dead letters are counted.
+const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Everything one inbox needs; it can be run again after an error.
 pub struct InboxRelay {
@@ -84,6 +92,7 @@ impl InboxRelay {
         let ingest = Ingest {
             relay: self,
             store,
+            dead: DeadLetters::new(self.pool.clone(), &self.config),
             consumer: &consumer,
             work,
             fill,
@@ -111,6 +120,7 @@ impl InboxRelay {
 struct Ingest<'a> {
     relay: &'a InboxRelay,
     store: Arc<Store>,
+    dead: DeadLetters,
     consumer: &'a StreamConsumer<Context>,
     work: mpsc::Sender<Work>,
     fill: Fill,
@@ -132,6 +142,11 @@ impl Ingest<'_> {
     ) -> Result<(), Error> {
         let mut catch_up = interval(CATCH_UP_INTERVAL);
         catch_up.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut redrive = interval(REDRIVE_INTERVAL);
+        redrive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut count = interval(COUNT_INTERVAL);
+        count.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let counts = self.can_count().await?;
         loop {
             // Consuming goes on while paused: it also serves the group's protocol.
             let busy = self.paused || !self.catching_up.is_empty() || self.fill.is_full();
@@ -146,6 +161,8 @@ impl Ingest<'_> {
                     self.adjust_flow()?;
                     self.load_backlogs().await?;
                 }
+                _ = redrive.tick() => self.redrive().await?,
+                _ = count.tick(), if counts => self.count_dead().await?,
                 message = self.consumer.recv() => {
                     let batch = self.take(message)?;
                     // A rebalance is told before the first message of its partitions.
@@ -225,7 +242,10 @@ impl Ingest<'_> {
                 && self.owned.contains(&partition)
                 && self.catching_up.get(&partition).is_none_or(|after| message.offset <= *after)
         });
-        let pending = batch.into_iter().filter_map(|message| self.pending(message, 0)).collect();
+        let pending = batch
+            .into_iter()
+            .filter_map(|message| self.pending(StoredMessage::new(message)))
+            .collect();
         self.hand_over(Work::Messages(pending)).await
     }
 
@@ -296,12 +316,48 @@ impl Ingest<'_> {
                 Some(last) => self.catching_up.insert(partition, last.message.offset),
                 None => self.catching_up.remove(&partition),
             };
-            let pending = page
-                .into_iter()
-                .filter_map(|stored| self.pending(stored.message, stored.attempts))
-                .collect();
+            let pending = page.into_iter().filter_map(|stored| self.pending(stored)).collect();
             self.hand_over(Work::Messages(pending)).await?;
         }
+        Ok(())
+    }
+
+    /// Delivers dead letters that somebody sent on their way again.
+    async fn redrive(&mut self) -> Result<(), Error> {
+        if self.owned.is_empty() || self.fill.is_full() {
+            return Ok(());
+        }
+        let Some(page) = self.dead.redriven(&self.owned).await? else { return Ok(()) };
+        let ids: Vec<Uuid> = page.iter().map(|stored| stored.message.id).collect();
+        if !ids.is_empty() {
+            let (inbox, messages) = (&self.relay.config.name, ids.len());
+            tracing::info!(inbox, messages, "delivering dead letters again");
+        }
+        let pending = page.into_iter().filter_map(|stored| self.pending(stored)).collect();
+        self.hand_over(Work::Messages(pending)).await?;
+        self.dead.taken(&self.owned, &ids).await?;
+        self.relay.metrics.redriven(ids.len());
+        Ok(())
+    }
+
+    /// Whether dead letters can be counted at a bearable price.
+    async fn can_count(&self) -> Result<bool, Error> {
+        let indexed = self.dead.indexed().await?;
+        if !indexed {
+            let (inbox, table) = (&self.relay.config.name, self.relay.config.table.quoted());
+            tracing::warn!(
+                inbox,
+                "dead letters are not counted, for want of an index: CREATE INDEX ON {table} \
+                 (topic, partition, kafka_offset) WHERE dead_at IS NOT NULL AND processed_at IS NULL"
+            );
+        }
+        Ok(indexed)
+    }
+
+    async fn count_dead(&self) -> Result<(), Error> {
+        let dead = self.dead.count(&self.owned).await?;
+        self.relay.metrics.dead(dead);
+        self.relay.status.dead(dead);
         Ok(())
     }
 
@@ -330,7 +386,8 @@ impl Ingest<'_> {
         self.work.send(work).await.map_err(|_| Error::Ended("the delivery"))
     }
 
-    fn pending(&self, message: InboxMessage, attempts: u32) -> Option<Pending<InboxMessage>> {
+    fn pending(&self, stored: StoredMessage) -> Option<Pending<InboxMessage>> {
+        let StoredMessage { message, attempts, crashes } = stored;
         let partition = self.partition(&message.topic, message.partition)?;
         Some(Pending {
             id: message.id,
@@ -338,6 +395,7 @@ impl Ingest<'_> {
             key: message.key.clone(),
             bytes: memory(&message),
             attempts,
+            crashes,
             message,
         })
     }

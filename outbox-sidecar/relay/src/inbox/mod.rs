@@ -4,10 +4,14 @@
 //! - [`store`]: the table.
 //! - [`ingest`]: from the one into the other, then to the delivery.
 //! - [`deliver`]: to the application, in order per key.
+//! - [`suspects`]: messages that may bring the application down.
+//! - [`dead`]: dead letters, and delivering them again.
 //! - [`retention`]: removing what was applied long ago.
 
 pub mod consumer;
+pub mod dead;
 pub mod deliver;
 pub mod ingest;
 pub mod retention;
 pub mod store;
+pub mod suspects;

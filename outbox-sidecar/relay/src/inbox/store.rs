@@ -5,25 +5,35 @@ use std::collections::{BTreeMap, HashSet};
 use deadpool_postgres::Pool;
 use outbox_sidecar_core::{config::Inbox, event::InboxMessage};
 use serde_json::Value;
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
 use uuid::Uuid;
 
 use crate::error::Error;
 
 /// Rows per page when a partition's pending rows are loaded.
-const PAGE: usize = 500;
+pub(super) const PAGE: usize = 500;
 
 /// Bytes per page; one larger row still comes, alone.
-const PAGE_BYTES: usize = 4 << 20;
+pub(super) const PAGE_BYTES: usize = 4 << 20;
+
+/// What is read of a row; behind it come attempts and trials.
+pub(super) const COLUMNS: &str =
+    "page.message_id, topic, partition, kafka_offset, key, type, payload, headers, received_at";
 
 /// The statements for one inbox table.
 pub struct Store {
     pool: Pool,
+    inbox: String,
     insert: String,
     still_pending: String,
     page: String,
     note_retry: String,
     note_dead: String,
+    /// Whether dead letters go to a topic.
+    forwards: bool,
 }
 
 /// A pending row.
@@ -32,6 +42,15 @@ pub struct StoredMessage {
     pub message: InboxMessage,
     /// Failures so far.
     pub attempts: u32,
+    /// Trials so far.
+    pub crashes: u32,
+}
+
+impl StoredMessage {
+    /// One that has just come.
+    pub fn new(message: InboxMessage) -> Self {
+        Self { message, attempts: 0, crashes: 0 }
+    }
 }
 
 impl Store {
@@ -40,6 +59,7 @@ impl Store {
         let table = inbox.table.quoted();
         Self {
             pool,
+            inbox: inbox.name.clone(),
             insert: format!(
                 "INSERT INTO {table} (message_id, topic, partition, kafka_offset, key, type, payload, headers)
                  SELECT * FROM unnest($1::uuid[], $2::text[], $3::int4[], $4::int8[], $5::bytea[], $6::text[],
@@ -51,13 +71,14 @@ impl Store {
                  WHERE message_id = ANY ($1) AND processed_at IS NULL AND dead_at IS NULL"
             ),
             page: format!(
-                "SELECT message_id, topic, partition, kafka_offset, key, type, payload, headers, received_at, attempts
+                "SELECT {COLUMNS}, attempts, coalesce(s.starts, 0)
                  FROM (SELECT *, sum(octet_length(payload))
                                  OVER (ORDER BY kafka_offset ROWS UNBOUNDED PRECEDING) AS bytes
                        FROM {table}
                        WHERE topic = $1 AND partition = $2 AND kafka_offset > $3
                          AND processed_at IS NULL AND dead_at IS NULL
                        ORDER BY kafka_offset LIMIT {PAGE}) AS page
+                 LEFT JOIN outbox_sidecar.suspect AS s ON s.inbox = $4 AND s.message_id = page.message_id
                  WHERE coalesce(bytes - octet_length(payload), bytes, 0) < {PAGE_BYTES}
                  ORDER BY kafka_offset"
             ),
@@ -67,10 +88,14 @@ impl Store {
                  WHERE message_id = t.id AND processed_at IS NULL"
             ),
             note_dead: format!(
-                "UPDATE {table} SET attempts = attempts + 1, last_error = t.reason, dead_at = clock_timestamp()
-                 FROM unnest($1::uuid[], $2::text[]) AS t(id, reason)
-                 WHERE message_id = t.id AND processed_at IS NULL"
+                "WITH dead AS (
+                     UPDATE {table} SET attempts = attempts + 1, last_error = t.reason, dead_at = clock_timestamp()
+                     FROM unnest($1::uuid[], $2::text[]) AS t(id, reason)
+                     WHERE message_id = t.id AND processed_at IS NULL RETURNING message_id)
+                 INSERT INTO outbox_sidecar.forward (side, name, id)
+                 SELECT 'inbox', $3, message_id::text FROM dead WHERE $4 ON CONFLICT DO NOTHING"
             ),
+            forwards: inbox.deliver.dead_letter_topic.is_some(),
         }
     }
 
@@ -146,7 +171,12 @@ impl Store {
         let rows = client
             .query_typed(
                 &self.page,
-                &[(&topic, Type::TEXT), (&partition, Type::INT4), (&after, Type::INT8)],
+                &[
+                    (&topic, Type::TEXT),
+                    (&partition, Type::INT4),
+                    (&after, Type::INT8),
+                    (&self.inbox, Type::TEXT),
+                ],
             )
             .await
             .map_err(Error::database("load pending messages"))?;
@@ -158,21 +188,24 @@ impl Store {
     /// # Errors
     /// The database is away.
     pub async fn note_retries(&self, failures: &[(Uuid, String)]) -> Result<(), Error> {
-        self.note(&self.note_retry, failures, "note failed deliveries").await
+        self.note(&self.note_retry, failures, &[], "note failed deliveries").await
     }
 
-    /// Marks messages dead, with their reason.
+    /// Marks messages dead, with their reason, and notes them for their topic.
     ///
     /// # Errors
     /// The database is away.
     pub async fn note_dead(&self, dead: &[(Uuid, String)]) -> Result<(), Error> {
-        self.note(&self.note_dead, dead, "mark dead letters").await
+        let more: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&self.inbox, Type::TEXT), (&self.forwards, Type::BOOL)];
+        self.note(&self.note_dead, dead, &more, "mark dead letters").await
     }
 
     async fn note(
         &self,
         statement: &str,
         reasons: &[(Uuid, String)],
+        more: &[(&(dyn ToSql + Sync), Type)],
         action: &'static str,
     ) -> Result<(), Error> {
         if reasons.is_empty() {
@@ -181,16 +214,16 @@ impl Store {
         let ids: Vec<Uuid> = reasons.iter().map(|(id, _)| *id).collect();
         let reasons: Vec<String> =
             reasons.iter().map(|(_, reason)| reason.replace('\0', "")).collect();
+        let mut parameters: Vec<(&(dyn ToSql + Sync), Type)> =
+            vec![(&ids, Type::UUID_ARRAY), (&reasons, Type::TEXT_ARRAY)];
+        parameters.extend(more.iter().cloned());
         let client = self.pool.get().await?;
-        client
-            .execute_typed(statement, &[(&ids, Type::UUID_ARRAY), (&reasons, Type::TEXT_ARRAY)])
-            .await
-            .map_err(Error::database(action))?;
+        client.execute_typed(statement, &parameters).await.map_err(Error::database(action))?;
         Ok(())
     }
 }
 
-fn stored_message(row: &Row) -> StoredMessage {
+pub(super) fn stored_message(row: &Row) -> StoredMessage {
     let headers: Value = row.get(7);
     let headers: BTreeMap<String, String> = headers
         .as_object()
@@ -211,5 +244,6 @@ fn stored_message(row: &Row) -> StoredMessage {
             received_at: row.get(8),
         },
         attempts: u32::try_from(row.get::<_, i32>(9)).unwrap_or_default(),
+        crashes: u32::try_from(row.get::<_, i32>(10)).unwrap_or_default(),
     }
 }

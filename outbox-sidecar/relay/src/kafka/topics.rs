@@ -1,9 +1,9 @@
 //! Making topics that do not exist yet.
 
 use std::{
-    collections::HashSet,
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use outbox_sidecar_core::config::{self, Topics};
@@ -19,11 +19,19 @@ use crate::error::Error;
 /// How long the controller may take.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A topic that did not exist is not asked for again within this time.
+const MISSING_FOR: Duration = Duration::from_secs(1);
+
+/// Missing topics that are remembered at most.
+const MAXIMUM_MISSING: usize = 1_000;
+
 /// Makes topics, and remembers which are there.
 pub struct TopicMaker {
-    admin: AdminClient<Context>,
+    admin: Arc<AdminClient<Context>>,
     policy: Topics,
     known: Mutex<HashSet<String>>,
+    /// Topics that did not exist, and when.
+    missing: Mutex<HashMap<String, Instant>>,
 }
 
 impl TopicMaker {
@@ -35,7 +43,8 @@ impl TopicMaker {
         let admin =
             AdminClient::from_config_and_context(&client_config(kafka)?, Context::default())
                 .map_err(Error::kafka("set up the Kafka admin client"))?;
-        Ok(Self { admin, policy, known: Mutex::default() })
+        let admin = Arc::new(admin);
+        Ok(Self { admin, policy, known: Mutex::default(), missing: Mutex::default() })
     }
 
     /// Makes sure that the topics exist, if the configuration allows to make
@@ -102,6 +111,46 @@ impl TopicMaker {
         Ok(metadata.topics().iter().map(|topic| topic.name().to_owned()).collect())
     }
 
+    /// Makes sure that a row's topic exists: makes it, or if the configuration does
+    /// not allow to, looks for it.
+    ///
+    /// # Errors
+    /// [`Error::NoTopic`] if it does not exist and may not be made. Or the broker is
+    /// away or refuses.
+    pub async fn find(&self, topic: &str) -> Result<(), Error> {
+        if self.policy.create {
+            return self.ensure([topic]).await;
+        }
+        if self.known().contains(topic) {
+            return Ok(());
+        }
+        let missing = || Error::NoTopic { topic: topic.to_owned() };
+        if self.missing().get(topic).is_some_and(|since| since.elapsed() < MISSING_FOR) {
+            return Err(missing());
+        }
+        let (admin, name) = (Arc::clone(&self.admin), topic.to_owned());
+        let found = tokio::task::spawn_blocking(move || {
+            admin.inner().fetch_metadata(Some(name.as_str()), OPERATION_TIMEOUT).map(|metadata| {
+                let topics = metadata.topics();
+                topics.iter().find(|topic| topic.name() == name).and_then(|topic| topic.error())
+            })
+        });
+        let problem = found
+            .await
+            .map_err(|_| Error::Ended("looking for a topic"))?
+            .map_err(Error::kafka(format!("look for the topic {topic}")))?;
+        if problem.map(RDKafkaErrorCode::from) == Some(RDKafkaErrorCode::UnknownTopicOrPartition) {
+            let mut known_missing = self.missing();
+            if known_missing.len() >= MAXIMUM_MISSING {
+                known_missing.clear();
+            }
+            known_missing.insert(topic.to_owned(), Instant::now());
+            return Err(missing());
+        }
+        self.known().insert(topic.to_owned());
+        Ok(())
+    }
+
     /// Whether topics that are absent are made.
     pub fn creates(&self) -> bool {
         self.policy.create
@@ -111,6 +160,11 @@ impl TopicMaker {
     /// have been deleted.
     pub fn forget(&self) {
         self.known().clear();
+    }
+
+    /// As for `known`.
+    fn missing(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A set of names left by a panicking thread is still good.

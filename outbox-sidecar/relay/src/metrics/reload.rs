@@ -24,22 +24,42 @@ impl Metrics {
         };
         let of = &self.families;
         retain(&of.errors, "component", component);
-        let counters =
-            [&of.outbox_published, &of.outbox_dead, &of.outbox_purged, &of.outbox_restores];
+        let counters = [
+            &of.outbox_published,
+            &of.outbox_dead,
+            &of.outbox_retried,
+            &of.outbox_purged,
+            &of.outbox_restores,
+        ];
         for family in counters {
             retain(family, "outbox", outbox);
         }
-        for family in [&of.outbox_pending, &of.outbox_leases] {
+        let gauges = [
+            &of.outbox_pending,
+            &of.outbox_leases,
+            &of.outbox_parked_keys,
+            &of.outbox_parked_rows,
+            &of.outbox_dead_present,
+        ];
+        for family in gauges {
             retain(family, "outbox", outbox);
         }
         retain(&of.outbox_oldest, "outbox", outbox);
         retain(&of.outbox_latency, "outbox", outbox);
-        let counters =
-            [&of.inbox_received, &of.inbox_duplicates, &of.inbox_delivered, &of.inbox_purged];
+        let counters = [
+            &of.inbox_received,
+            &of.inbox_duplicates,
+            &of.inbox_delivered,
+            &of.inbox_crashes,
+            &of.inbox_redriven,
+            &of.inbox_purged,
+        ];
         for family in counters {
             retain(family, "inbox", inbox);
         }
-        for family in [&of.inbox_queued, &of.inbox_queued_bytes, &of.inbox_parked] {
+        for family in
+            [&of.inbox_queued, &of.inbox_queued_bytes, &of.inbox_parked, &of.inbox_dead_present]
+        {
             retain(family, "inbox", inbox);
         }
         retain(&of.inbox_latency, "inbox", inbox);

@@ -6,16 +6,18 @@
 
 use deadpool_postgres::Client;
 use outbox_sidecar_core::{
-    config::{Claim, OnPublished, Outbox},
+    config::{OnPublished, Outbox},
     record::Mapping,
     sql_name::literal,
 };
 use postgres_types::Type;
 
 use super::{
-    lease::{Lane, Retirement},
+    lease::Lane,
+    parked,
     reader::{Chunk, PENDING_COUNTED},
-    row::{OutboxRow, bucket, select_list},
+    row::{Known, OutboxRow, bucket, select_list},
+    settlement::Retirement,
 };
 use crate::{database::inspect::OutboxTable, error::Error};
 
@@ -25,6 +27,8 @@ pub struct ClaimReader {
     read: String,
     pending: String,
     retire: String,
+    parked: String,
+    same_row: String,
 }
 
 impl ClaimReader {
@@ -39,26 +43,34 @@ impl ClaimReader {
         } else {
             format!("hashtextextended(o.{id}::text, 0)")
         };
-        let list = select_list(outbox, &Mapping::new(outbox), &place);
+        let mapping = Mapping::new(outbox);
+        // Which rows wait behind a parked one is told by leaving them out.
+        let list = select_list(outbox, &mapping, &Known::fresh(&place));
         let age = columns.created_at.as_ref().map_or("NULL::float8".to_owned(), |created_at| {
             format!("extract(epoch FROM clock_timestamp() - {})::float8", created_at.quoted())
         });
         let waiting = format!(
             "FROM {table} AS o WHERE {mine} AND {unpublished} AND NOT EXISTS (
                  SELECT FROM outbox_sidecar.dead_letter AS dead
-                 WHERE dead.outbox = $2 AND dead.position = {place} AND dead.message_id = o.{id}::text)",
+                 WHERE dead.outbox = $2 AND dead.position = {place} AND dead.message_id = o.{id}::text)
+             AND NOT {waits}",
+            waits = parked::waits_or_is_parked(outbox, "o", "$2", &place),
             table = outbox.table.quoted(),
             mine = mine(outbox),
             unpublished = claim.unpublished(),
         );
         let position = columns.position.quoted();
+        // A row that somebody has deleted or marked is no longer there to be published.
+        let same_row = format!("o.{id} = parked_id::{} AND {}", table.id_type, claim.unpublished());
         Self {
             outbox: outbox.name.clone(),
             read: format!("SELECT NULL::text, {list} {waiting} ORDER BY {position}, {id} LIMIT $3"),
             pending: format!(
                 "SELECT count(*), max(age) FROM (SELECT {age} AS age {waiting} LIMIT {PENDING_COUNTED}) AS waiting"
             ),
-            retire: retire(outbox, &claim, table),
+            retire: retire(outbox, &format!("{id} = ANY($1::text[]::{}[])", table.id_type)),
+            parked: parked::due(outbox, &mapping, &place, &same_row),
+            same_row,
         }
     }
 
@@ -76,6 +88,19 @@ impl ClaimReader {
             .await
             .map_err(Error::database("read the outbox"))?;
         Ok(Chunk::of_cursor(rows, &lane.cursor))
+    }
+
+    /// Starts reading parked rows of a lane whose time has come, so many at most.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn parked(&self, client: &Client, lane: &Lane, limit: usize) -> Result<Chunk, Error> {
+        parked::read(client, &self.parked, &self.outbox, lane, limit).await
+    }
+
+    /// The condition that a row `o` of the table is a parked one, of `parked_id`.
+    pub fn same_row(&self) -> &str {
+        &self.same_row
     }
 
     /// How many rows wait, and the oldest one's age, as
@@ -119,14 +144,17 @@ fn mine(outbox: &Outbox) -> String {
     }
 }
 
-fn retire(outbox: &Outbox, claim: &Claim, table: &OutboxTable) -> String {
-    let name = outbox.table.quoted();
-    let these = format!(
-        "WHERE {id} = ANY($1::text[]::{type}[]) AND {unpublished}",
-        id = table.id.quoted(),
-        r#type = table.id_type,
-        unpublished = claim.unpublished(),
-    );
+/// The statement that retires rows by their ids, `$1`, an array of text; for a few
+/// rows, as the table is searched for them.
+pub(crate) fn retire_few(outbox: &Outbox) -> String {
+    let columns = outbox.columns();
+    let id = columns.id.as_ref().map_or("NULL".to_owned(), |id| id.quoted());
+    retire(outbox, &format!("{id}::text = ANY($1::text[])"))
+}
+
+fn retire(outbox: &Outbox, these: &str) -> String {
+    let (name, claim) = (outbox.table.quoted(), outbox.claim());
+    let these = format!("WHERE {these} AND {}", claim.unpublished());
     if claim.on_published == OnPublished::Delete {
         return format!("DELETE FROM {name} {these}");
     }

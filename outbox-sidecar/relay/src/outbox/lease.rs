@@ -23,7 +23,7 @@ use outbox_sidecar_core::{
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
-use super::{buckets::change_of_buckets, publisher::DeadRow};
+use super::{buckets::change_of_buckets, settlement::Settlement};
 use crate::error::Error;
 
 /// Leases on the buckets of one outbox.
@@ -66,15 +66,6 @@ pub struct Lane {
     pub buckets: Vec<i32>,
     /// Where they are.
     pub cursor: Cursor,
-}
-
-/// What becomes of published rows in the transaction that stores a cursor, and so
-/// only under a lease that holds.
-pub struct Retirement<'a> {
-    /// Takes the ids as `$1`, an array of text.
-    pub statement: &'a str,
-    /// Whose rows.
-    pub ids: Vec<String>,
 }
 
 impl Leases {
@@ -213,8 +204,8 @@ impl Leases {
         }
     }
 
-    /// Stores a lane's new cursor together with the rows found dead on the way,
-    /// and renews its leases.
+    /// Stores a lane's new cursor, and in the same transaction what else the end of
+    /// a chunk changes; renews its leases.
     ///
     /// # Errors
     /// [`Error::LeaseLost`] if another relay has taken one of the buckets; then
@@ -223,21 +214,7 @@ impl Leases {
         &mut self,
         lane: &Lane,
         cursor: &Cursor,
-        dead: &[DeadRow],
-    ) -> Result<(), Error> {
-        self.advance_and_retire(lane, cursor, dead, None).await
-    }
-
-    /// The same, and in the same transaction what is to become of the rows.
-    ///
-    /// # Errors
-    /// As for [`advance`](Self::advance).
-    pub async fn advance_and_retire(
-        &mut self,
-        lane: &Lane,
-        cursor: &Cursor,
-        dead: &[DeadRow],
-        retirement: Option<&Retirement<'_>>,
+        settlement: Option<&Settlement<'_>>,
     ) -> Result<(), Error> {
         let asked_at = Instant::now();
         let epochs: Vec<i64> = lane
@@ -275,26 +252,8 @@ impl Leases {
         if usize::try_from(stored) != Ok(lane.buckets.len()) {
             return Err(Error::LeaseLost { outbox: self.outbox.clone() });
         }
-        for row in dead {
-            transaction
-                .execute_typed(
-                    statements::BURY,
-                    &[
-                        (&self.outbox, Type::TEXT),
-                        (&row.position, Type::INT8),
-                        (&row.message_id, Type::TEXT),
-                        (&row.key, Type::TEXT),
-                        (&row.reason, Type::TEXT),
-                    ],
-                )
-                .await
-                .map_err(Error::database("store a dead letter"))?;
-        }
-        if let Some(retirement) = retirement {
-            transaction
-                .execute_typed(retirement.statement, &[(&retirement.ids, Type::TEXT_ARRAY)])
-                .await
-                .map_err(Error::database("delete or mark published rows"))?;
+        if let Some(settlement) = settlement {
+            settlement.store(&transaction).await?;
         }
         transaction.commit().await.map_err(Error::database("commit the cursor"))?;
         if lane.buckets.len() == self.held.len() {

@@ -15,7 +15,7 @@ use outbox_sidecar_core::{
 };
 use tokio_postgres::{Row, error::SqlState, types::Type};
 
-use super::retention::passed;
+use super::{parked::not_waiting, retention::passed};
 use crate::error::Error;
 
 /// How long producers may stand behind a lock that is waited for here.
@@ -262,13 +262,14 @@ async fn drop_within(
     // after it: whoever is not passed by the cursors is seen below.
     transaction.batch_execute(&format!("{LOCK_TIMEOUT}; LOCK TABLE {name} IN SHARE MODE")).await?;
     let statement = format!(
-        "SELECT count(*), count(*) FILTER (WHERE {} IS NOT TRUE) FROM {name}",
-        passed(outbox)
+        "SELECT count(*), count(*) FILTER (WHERE ({} AND {}) IS NOT TRUE) FROM {name}",
+        passed(outbox),
+        not_waiting(&format!("{name}.{}", outbox.columns().position.quoted())),
     );
     let row = transaction.query_typed_one(&statement, &[(&outbox.name, Type::TEXT)]).await?;
     let (rows, waiting): (i64, i64) = (row.get(0), row.get(1));
     if waiting > 0 {
-        tracing::debug!(%partition, waiting, "a partition past its retention has rows that are not published");
+        tracing::debug!(%partition, waiting, "a partition past its retention has rows that are not published, or dead letters");
         return Ok(None);
     }
     transaction

@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use futures::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use outbox_sidecar_core::{
     failure::Class,
+    parked::{Refusal, WaitingKeys},
     record::{self, Mapping},
-    window::Position,
 };
 use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
@@ -18,6 +18,7 @@ use tokio::time::sleep;
 use super::{
     producers::{Begun, Producers},
     row::OutboxRow,
+    settlement::UnpublishedRow,
 };
 use crate::{
     error::{Error, chain, kafka_class},
@@ -31,29 +32,21 @@ pub struct Publisher {
     mapping: Mapping,
     topics: Arc<TopicMaker>,
     mark: Option<(&'static str, String)>,
-}
-
-/// A row that can never be published as it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadRow {
-    /// Its place.
-    pub position: Position,
-    /// Its id.
-    pub message_id: Option<String>,
-    /// Its key.
-    pub key: Option<String>,
-    /// Why it cannot be published.
-    pub reason: String,
+    /// Whether a row waits behind one of its key that was refused.
+    in_order: bool,
 }
 
 /// Rows on their way to the broker.
 #[derive(Default)]
 pub struct InFlight {
-    deliveries:
-        FuturesUnordered<futures::future::BoxFuture<'static, (DeadRow, Result<(), KafkaError>)>>,
+    deliveries: FuturesUnordered<BoxFuture<'static, (UnpublishedRow, Result<(), KafkaError>)>>,
+    /// Rows so far, sent or not.
+    taken: usize,
     sent: usize,
-    dead: Vec<DeadRow>,
-    refused: Vec<DeadRow>,
+    /// Those that were not sent, and why.
+    unsent: Vec<UnpublishedRow>,
+    waiting: WaitingKeys,
+    refused: Vec<UnpublishedRow>,
     failed: Option<KafkaError>,
     begun: Begun,
 }
@@ -61,7 +54,7 @@ pub struct InFlight {
 /// Whether the producer took a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
-    /// It is under way, or noted as dead.
+    /// It is under way, or noted as one that is not sent.
     Yes,
     /// The buffer is full, or the transaction has failed; what was sent must be
     /// acknowledged first.
@@ -71,18 +64,18 @@ pub enum Taken {
 /// What became of a chunk.
 #[derive(Debug)]
 pub enum Acknowledged {
-    /// Every row was acknowledged, but for these, which the sidecar itself found
-    /// unfit; in order.
-    All(Vec<DeadRow>),
-    /// The broker refused the chunk's only row. The publisher is spent.
-    Dead(Vec<DeadRow>),
+    /// Every row was acknowledged, but for these, which were not sent.
+    All(Vec<UnpublishedRow>),
+    /// The broker refused the only row that was sent; it is among these. The
+    /// publisher is spent.
+    Alone(Vec<UnpublishedRow>),
     /// The broker refused a batch or a transaction, for which any of its rows may
     /// be to blame. The publisher is spent, and the chunk is to be read again.
     Refused,
 }
 
 enum Refused {
-    Poison(String),
+    Poison(Refusal, String),
     Error(Error),
 }
 
@@ -95,7 +88,7 @@ impl From<Error> for Refused {
 impl Publisher {
     /// Sends with these producers.
     pub fn new(producers: Producers, mapping: Mapping, topics: Arc<TopicMaker>) -> Self {
-        Self { producers, mapping, topics, mark: None }
+        Self { producers, mapping, topics, mark: None, in_order: true }
     }
 
     /// As [`Producers::are_of`].
@@ -120,35 +113,64 @@ impl Publisher {
         self.producers.start_anew(in_flight.begun).await
     }
 
-    /// Gives every record one more header.
+    /// Gives every record one more header; for rows that were published before, of
+    /// which none waits behind another that is refused now.
     pub fn marked(mut self, name: &'static str, value: String) -> Self {
         self.mark = Some((name, value));
+        self.in_order = false;
         self
     }
 
-    /// Hands a row to the producer. A row that cannot be published is noted as
-    /// dead.
+    /// Hands a row to the producer. A row that cannot be published, or that has to
+    /// wait behind another of its key, is noted and not sent.
     ///
     /// # Errors
     /// The topic cannot be made, or the producer has failed for good.
     pub async fn send(&self, row: &OutboxRow, in_flight: &mut InFlight) -> Result<Taken, Error> {
-        match self.enqueue(row, in_flight).await {
-            Ok(taken) => Ok(taken),
-            Err(Refused::Poison(reason)) => {
-                in_flight.dead.push(dead_row(row, reason));
+        let place = in_flight.taken;
+        in_flight.taken += 1;
+        let unsent = |refused| UnpublishedRow { refused, ..unpublished(row, place) };
+        if row.waits() || in_flight.waiting.has(row.key()) {
+            in_flight.unsent.push(unsent(None));
+            return Ok(Taken::Yes);
+        }
+        match self.enqueue(row, place, in_flight).await {
+            Ok(Taken::Full) => {
+                in_flight.taken = place;
+                Ok(Taken::Full)
+            }
+            Ok(Taken::Yes) => Ok(Taken::Yes),
+            Err(Refused::Poison(refusal, reason)) => {
+                if refusal == Refusal::Mendable && self.in_order {
+                    in_flight.waiting.park(row.key());
+                }
+                in_flight.unsent.push(unsent(Some((refusal, reason))));
                 Ok(Taken::Yes)
             }
             Err(Refused::Error(error)) => Err(error),
         }
     }
 
-    async fn enqueue(&self, row: &OutboxRow, in_flight: &mut InFlight) -> Result<Taken, Refused> {
+    async fn enqueue(
+        &self,
+        row: &OutboxRow,
+        place: usize,
+        in_flight: &mut InFlight,
+    ) -> Result<Taken, Refused> {
         let content = row.content();
         let content =
-            self.mapping.record(&content).map_err(|unfit| Refused::Poison(unfit.to_string()))?;
+            // Nothing outside the row can mend that.
+            self.mapping
+                .record(&content)
+                .map_err(|unfit| Refused::Poison(Refusal::Hopeless, unfit.to_string()))?;
         let topic = content.topic.as_ref();
-        self.topics.ensure([topic]).await.map_err(|error| match error.class() {
-            Class::Poison => Refused::Poison(error.to_string()),
+        let found = if self.mapping.constant_topic() == Some(topic) {
+            self.topics.ensure([topic]).await
+        } else {
+            self.topics.find(topic).await
+        };
+        found.map_err(|error| match error.class() {
+            Class::Poison => Refused::Poison(Refusal::Mendable, error.to_string()),
             _ => Refused::Error(error),
         })?;
         let mut record: FutureRecord<'_, [u8], [u8]> =
@@ -166,9 +188,7 @@ impl Publisher {
         loop {
             match producer.send_result(record) {
                 Ok(delivery) => {
-                    in_flight
-                        .deliveries
-                        .push(settle(dead_row(row, String::new()), delivery).boxed());
+                    in_flight.deliveries.push(settle(unpublished(row, place), delivery).boxed());
                     in_flight.sent += 1;
                     return Ok(Taken::Yes);
                 }
@@ -178,6 +198,7 @@ impl Publisher {
                     }
                     if producer.in_flight_count() == 0 {
                         return Err(Refused::Poison(
+                            Refusal::Mendable,
                             "it is larger than the producer's whole buffer, queue.buffering.max.kbytes".into(),
                         ));
                     }
@@ -192,7 +213,7 @@ impl Publisher {
                     return Ok(Taken::Full);
                 }
                 Err((error, _)) if kafka_class(&error) == Class::Poison => {
-                    return Err(Refused::Poison(error.to_string()));
+                    return Err(Refused::Poison(Refusal::Mendable, error.to_string()));
                 }
                 Err((error, _)) => {
                     let action = format!("publish to {topic}");
@@ -231,7 +252,7 @@ impl InFlight {
                 publisher.abandon();
             }
             if kafka_class(&error) == Class::Poison {
-                row.reason = error.to_string();
+                row.refused = Some((Refusal::Mendable, error.to_string()));
                 self.refused.push(row);
             } else {
                 self.failed.get_or_insert(error);
@@ -253,18 +274,20 @@ impl InFlight {
             }
             return Err(error);
         }
-        let mut dead = std::mem::take(&mut self.dead);
+        let mut unsent = std::mem::take(&mut self.unsent);
         if refused.is_empty() {
             publisher.producers.commit(std::mem::take(&mut self.begun)).await?;
-            return Ok(Acknowledged::All(dead));
+            return Ok(Acknowledged::All(unsent));
         }
-        dead.extend(refused);
-        dead.sort_by_key(|row| row.position);
-        Ok(Acknowledged::Dead(dead))
+        unsent.extend(refused);
+        Ok(Acknowledged::Alone(unsent))
     }
 }
 
-async fn settle(row: DeadRow, delivery: DeliveryFuture) -> (DeadRow, Result<(), KafkaError>) {
+async fn settle(
+    row: UnpublishedRow,
+    delivery: DeliveryFuture,
+) -> (UnpublishedRow, Result<(), KafkaError>) {
     let result = match delivery.await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err((error, _))) => Err(error),
@@ -273,12 +296,15 @@ async fn settle(row: DeadRow, delivery: DeliveryFuture) -> (DeadRow, Result<(), 
     (row, result)
 }
 
-fn dead_row(row: &OutboxRow, reason: String) -> DeadRow {
-    DeadRow {
+fn unpublished(row: &OutboxRow, place: usize) -> UnpublishedRow {
+    UnpublishedRow {
+        place,
         position: row.position(),
+        bucket: row.bucket(),
         message_id: row.id().map(str::to_owned),
         key: row.key().map(str::to_owned),
-        reason,
+        attempts: row.attempts(),
+        refused: None,
     }
 }
 

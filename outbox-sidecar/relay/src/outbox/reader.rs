@@ -16,7 +16,8 @@ use tokio_postgres::RowStream;
 
 use super::{
     lease::Lane,
-    row::{OutboxRow, bucket, select_list},
+    parked,
+    row::{Known, OutboxRow, bucket, select_list},
 };
 use crate::error::Error;
 
@@ -27,6 +28,8 @@ pub struct Reader {
     /// After a restore: the first window.
     restart: Option<String>,
     pending: String,
+    parked: String,
+    same_row: String,
     outbox: String,
 }
 
@@ -43,7 +46,12 @@ impl Reader {
     pub fn new(outbox: &Outbox, restored: Option<Position>) -> Self {
         let columns = outbox.columns();
         let (position, xid) = (columns.position.quoted(), columns.xid.quoted());
-        let list = select_list(outbox, &Mapping::new(outbox), &format!("{position}::int8"));
+        let (place, mapping) = (format!("{position}::int8"), Mapping::new(outbox));
+        let list = |row: &str, outbox_name: &str| {
+            let waits = parked::waits(outbox, row, outbox_name);
+            let known = Known { position: &place, waits: &waits, attempts: "0" };
+            select_list(outbox, &mapping, &known)
+        };
         let table = outbox.table.quoted();
         let mine = match &columns.bucket {
             Some(bucket) if outbox.buckets > 1 => format!("{} = ANY($1) AND ", bucket.quoted()),
@@ -70,16 +78,18 @@ impl Reader {
         let head = format!(
             "SELECT s.until::text, r.* FROM (SELECT pg_current_snapshot() AS until) AS s
              LEFT JOIN LATERAL (
-                 SELECT {list} FROM {table}
+                 SELECT {list} FROM {table} AS o
                  WHERE {mine}({xid} >= $2::text::xid8 OR {xid} = ANY($3::text[]::xid8[])){ended}{not_carried}
                  ORDER BY {position} + 0 LIMIT $4
-             ) AS r ON true ORDER BY r.c0"
+             ) AS r ON true ORDER BY r.c0",
+            list = list("o", "$5"),
         );
         let resume = format!(
-            "SELECT NULL::text, {list} FROM {table}
+            "SELECT NULL::text, {list} FROM {table} AS o
              WHERE {mine}{position} > $2 AND pg_visible_in_snapshot({xid}, $3::text::pg_snapshot)
                AND NOT pg_visible_in_snapshot({xid}, $4::text::pg_snapshot){not_carried}
-             ORDER BY {position} LIMIT $5"
+             ORDER BY {position} LIMIT $5",
+            list = list("o", "$6"),
         );
         let restart = restored.map(|until| {
             format!(
@@ -94,6 +104,7 @@ impl Reader {
                               OR own.own_position <= b.window_after
                                  AND pg_visible_in_snapshot(own.own_xid, b.window_until)))
                  ORDER BY {position} LIMIT $5",
+                list = list("r", "$4"),
                 bucket = bucket(outbox),
             )
         });
@@ -104,7 +115,9 @@ impl Reader {
                    AND {xid} >= $3::text::xid8 AND {position} > $4{not_carried}
                  LIMIT {PENDING_COUNTED}) AS waiting"
         );
-        Self { head, resume, restart, pending, outbox: outbox.name.clone() }
+        let same_row = format!("o.{position} = parked_position");
+        let parked = parked::due_with_those_behind(outbox, &mapping, &place, &same_row);
+        Self { head, resume, restart, pending, parked, same_row, outbox: outbox.name.clone() }
     }
 
     /// Starts reading a lane's next chunk, of so many rows at most: of the window
@@ -121,11 +134,12 @@ impl Reader {
                 let in_progress: Vec<String> =
                     published.in_progress().iter().map(u64::to_string).collect();
                 let xmax = published.xmax().to_string();
-                let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 4] = [
+                let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 5] = [
                     (&lane.buckets, Type::INT4_ARRAY),
                     (&xmax, Type::TEXT),
                     (&in_progress, Type::TEXT_ARRAY),
                     (&limit, Type::INT8),
+                    (&self.outbox, Type::TEXT),
                 ];
                 client.query_typed_raw(&self.head, parameters).await
             }
@@ -143,18 +157,33 @@ impl Reader {
             (Some(open), None) => {
                 let (until, published) =
                     (open.until.to_string(), lane.cursor.published().to_string());
-                let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 5] = [
+                let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 6] = [
                     (&lane.buckets, Type::INT4_ARRAY),
                     (&open.after, Type::INT8),
                     (&until, Type::TEXT),
                     (&published, Type::TEXT),
                     (&limit, Type::INT8),
+                    (&self.outbox, Type::TEXT),
                 ];
                 client.query_typed_raw(&self.resume, parameters).await
             }
         };
         let rows = rows.map_err(Error::database("read the outbox"))?;
         Ok(Chunk::of_cursor(rows, &lane.cursor))
+    }
+
+    /// Starts reading parked rows of a lane whose time has come, so many at most;
+    /// those of one key in order, from its first.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn parked(&self, client: &Client, lane: &Lane, limit: usize) -> Result<Chunk, Error> {
+        parked::read(client, &self.parked, &self.outbox, lane, limit).await
+    }
+
+    /// The condition that a row `o` of the table is a parked one, of `parked_position`.
+    pub fn same_row(&self) -> &str {
+        &self.same_row
     }
 
     fn restart_of(&self, cursor: &Cursor) -> Option<&str> {

@@ -22,6 +22,8 @@ use super::{
     producers::Producers,
     publisher::{Acknowledged, InFlight, Publisher, Taken},
     restore::OriginGuard,
+    retry::Retry,
+    settlement::Settlement,
     source::Source,
     wake::Wake,
 };
@@ -95,6 +97,7 @@ impl OutboxRelay {
             leases: &mut leases,
             loaded_at: Instant::now(),
             counted_at: Instant::now(),
+            retry: Retry::new(self.config.chunk.rows),
         };
         let result = match pass.repeat(stop).await {
             Ok(()) => pass.note().await,
@@ -137,20 +140,23 @@ impl OutboxRelay {
     }
 }
 
-struct Pass<'a> {
-    relay: &'a OutboxRelay,
-    source: Source,
+/// A run of the relay.
+pub(super) struct Pass<'a> {
+    pub(super) relay: &'a OutboxRelay,
+    pub(super) source: Source,
     table: &'a OutboxTable,
     origin: OriginGuard,
     /// The highest position whose publication is stored.
     highest: Option<Position>,
     size: ChunkSize,
-    publisher: Publisher,
-    leases: &'a mut Leases,
+    pub(super) publisher: Publisher,
+    pub(super) leases: &'a mut Leases,
     /// When the cursors were read from the database.
     loaded_at: Instant,
     /// When the pending rows were last counted.
     counted_at: Instant,
+    /// When parked rows are tried again.
+    pub(super) retry: Retry,
 }
 
 impl Pass<'_> {
@@ -177,7 +183,7 @@ impl Pass<'_> {
                     continue;
                 }
                 () = self.relay.wake.poked() => {}
-                () = sleep_until(look_at.into()) => {}
+                () = sleep_until(self.retry.before(look_at).into()) => {}
             }
             if self.leases.held() == 0 {
                 // Other relays publish; this one looks when leases are due.
@@ -220,6 +226,10 @@ impl Pass<'_> {
                 published += rows;
                 again |= more;
             }
+            if self.retry.is_due() {
+                published += self.retry_parked(stop).await?;
+                again |= self.retry.is_due();
+            }
             if !again {
                 self.relay.status.passed();
                 return Ok(published);
@@ -234,14 +244,7 @@ impl Pass<'_> {
         lane: &Lane,
         stop: &CancellationToken,
     ) -> Result<(usize, bool), Error> {
-        let client = self.relay.pool.get().await?;
-        if Client::metrics(&client).created > self.loaded_at {
-            drop(client);
-            self.loaded_at = Instant::now();
-            self.source = self.relay.source(&self.origin, self.table).await?;
-            self.leases.reload().await?;
-            return Ok((0, true));
-        }
+        let Some(client) = self.connection().await? else { return Ok((0, true)) };
         let limit = self.size.rows();
         let mut chunk = self.source.read(&client, lane, limit).await?;
         let mut in_flight = InFlight::default();
@@ -275,8 +278,8 @@ impl Pass<'_> {
         if !matches!(acknowledged, Acknowledged::All(_)) {
             self.publisher.start_anew(in_flight).await?;
         }
-        let dead = match acknowledged {
-            Acknowledged::All(dead) | Acknowledged::Dead(dead) => dead,
+        let unpublished = match acknowledged {
+            Acknowledged::All(unpublished) | Acknowledged::Alone(unpublished) => unpublished,
             Acknowledged::Refused => {
                 self.size.refused(rows);
                 tracing::warn!(
@@ -288,35 +291,36 @@ impl Pass<'_> {
                 return Ok((0, true));
             }
         };
+        let published = rows - unpublished.len();
+        ids.retain(|(position, _)| unpublished.iter().all(|row| row.position != *position));
+        let retirement = self.source.retirement(ids.into_iter().map(|(_, id)| id).collect());
+        let settlement =
+            Settlement::new(&self.relay.config, unpublished, Vec::new()).retiring(retirement);
         if full {
             self.size.filled(rows);
         } else {
-            self.size.passed(!dead.is_empty());
+            self.size.passed(settlement.refused_any());
         }
-        for row in &dead {
-            let key = row.key.as_deref();
-            tracing::error!(
-                outbox = self.relay.config.name,
-                position = row.position,
-                key,
-                reason = row.reason,
-                "a row can never be published and is now a dead letter"
-            );
+        self.leases.advance(lane, &cursor, Some(&settlement)).await?;
+        settlement.log();
+        let dead = settlement.dead();
+        if settlement.concerns_parked() {
+            self.look_at_parked().await?;
         }
-        ids.retain(|(position, _)| dead.iter().all(|row| row.position != *position));
-        let retirement = self.source.retirement(ids.into_iter().map(|(_, id)| id).collect());
-        self.leases.advance_and_retire(lane, &cursor, &dead, retirement.as_ref()).await?;
         self.highest = self.highest.max(last);
         let metrics = &self.relay.metrics;
         let oldest = oldest.map(|age| age + started.elapsed().as_secs_f64());
-        metrics.published(rows - dead.len(), dead.len(), oldest);
-        self.relay.status.published(rows - dead.len());
+        metrics.published(published, dead, oldest);
+        self.relay.status.published(published);
         Ok((rows, !exhausted))
     }
 
     /// Makes sure that the broker takes nothing more from who held the buckets
     /// before, if the producers are transactional.
-    async fn take_over_producers(&mut self, stop: &CancellationToken) -> Result<(), Error> {
+    pub(super) async fn take_over_producers(
+        &mut self,
+        stop: &CancellationToken,
+    ) -> Result<(), Error> {
         // More buckets may be taken while the broker is waited for.
         loop {
             let held = self.leases.epochs();
@@ -329,7 +333,21 @@ impl Pass<'_> {
         }
     }
 
-    async fn wait_for_acknowledgement(
+    /// A connection to the database that the cursors in memory are from; none if
+    /// they had to be read anew.
+    pub(super) async fn connection(&mut self) -> Result<Option<Client>, Error> {
+        let client = self.relay.pool.get().await?;
+        if Client::metrics(&client).created <= self.loaded_at {
+            return Ok(Some(client));
+        }
+        drop(client);
+        self.loaded_at = Instant::now();
+        self.source = self.relay.source(&self.origin, self.table).await?;
+        self.leases.reload().await?;
+        Ok(None)
+    }
+
+    pub(super) async fn wait_for_acknowledgement(
         &mut self,
         in_flight: &mut InFlight,
         stop: &CancellationToken,
@@ -372,13 +390,13 @@ impl Pass<'_> {
     }
 
     /// Renews the leases and takes and gives what is due; nothing may be under way.
-    async fn renew(&mut self) -> Result<(), Error> {
+    pub(super) async fn renew(&mut self) -> Result<(), Error> {
         self.leases.acquire().await?;
         self.leases.hand_back().await?;
         let held = self.leases.held();
         self.relay.status.holding(self.leases.relay(), self.leases.seen());
         self.relay.metrics.holding(held);
-        Ok(())
+        self.keep_an_eye_on_parked().await
     }
 
     /// Writes down how far the outbox has been published, for the case of a restore.
@@ -402,6 +420,7 @@ impl Pass<'_> {
             age = Some(0.0);
         }
         self.relay.metrics.pending(rows, age);
+        self.count_parked(&client).await?;
         let cursors: Vec<(Vec<i32>, Cursor)> =
             self.leases.lanes().into_iter().map(|lane| (lane.buckets, lane.cursor)).collect();
         self.relay.status.pending(rows, age, &cursors);
@@ -410,7 +429,7 @@ impl Pass<'_> {
 }
 
 /// The greater of two ages, of which either may not be known.
-fn older(one: Option<f64>, other: Option<f64>) -> Option<f64> {
+pub(super) fn older(one: Option<f64>, other: Option<f64>) -> Option<f64> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.max(other)),
         (one, other) => one.or(other),

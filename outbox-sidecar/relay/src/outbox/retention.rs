@@ -9,7 +9,7 @@ use outbox_sidecar_core::{
 };
 use tokio_postgres::types::Type;
 
-use super::reader::carried;
+use super::{parked::not_waiting, reader::carried};
 use crate::error::Error;
 
 /// Rows per statement: short transactions, little to hold up vacuum.
@@ -52,16 +52,19 @@ fn by_cursor(outbox: &Outbox, table: &TableName) -> Option<String> {
     let created_at = columns.created_at.as_ref()?;
     Some(format!(
         // Only the front of the table is looked at: rows stand there by age, so
-        // that a pass costs the same however many rows are retained.
+        // that a pass costs the same however many rows are retained. Parked rows and
+        // dead letters stay until they are published or somebody has decided.
         "DELETE FROM {table} WHERE {position} = ANY (ARRAY(
              SELECT {position} FROM (
-                 SELECT {position}, {created_at}, {passed} AS passed FROM {table} ORDER BY {position} LIMIT $3
+                 SELECT {position}, {created_at}, {passed} AS passed FROM {table}
+                 WHERE {not_waiting} ORDER BY {position} LIMIT $3
              ) AS front
              WHERE {created_at} < clock_timestamp() - $2 * interval '1 second' AND passed))",
         table = table.quoted(),
         created_at = created_at.quoted(),
         position = columns.position.quoted(),
         passed = passed(outbox),
+        not_waiting = not_waiting(&format!("{}.{}", table.quoted(), columns.position.quoted())),
     ))
 }
 

@@ -10,11 +10,29 @@ use postgres_types::{FromSql, Type};
 use tokio_postgres::Row;
 
 /// Where the further columns of a mapping begin.
-const FURTHER: usize = 11;
+const FURTHER: usize = 13;
+
+/// Expressions for what is known of a row beside its columns.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    /// An `int8` that tells the rows apart.
+    pub position: &'a str,
+    /// Whether an earlier row of its key is parked.
+    pub waits: &'a str,
+    /// How often it was refused before, an `int4`.
+    pub attempts: &'a str,
+}
+
+impl<'a> Known<'a> {
+    /// Of rows that wait for none and were never refused.
+    pub fn fresh(position: &'a str) -> Self {
+        Self { position, waits: "false", attempts: "0" }
+    }
+}
 
 /// The list that a statement selects, `c0` and on. Its first column, not in the
-/// list, is the statement's own; `position` is an `int8` that tells the rows apart.
-pub fn select_list(outbox: &Outbox, mapping: &Mapping, position: &str) -> String {
+/// list, is the statement's own.
+pub fn select_list(outbox: &Outbox, mapping: &Mapping, known: &Known<'_>) -> String {
     let columns = outbox.columns();
     let text = |column: &Option<ColumnName>| {
         column.as_ref().map_or("NULL::text".to_owned(), |c| format!("{}::text", c.quoted()))
@@ -24,7 +42,7 @@ pub fn select_list(outbox: &Outbox, mapping: &Mapping, position: &str) -> String
         created_at.as_deref().filter(|_| wanted).map_or_else(|| null.to_owned(), expression)
     };
     let mut list = vec![
-        position.to_owned(),
+        known.position.to_owned(),
         text(&columns.id),
         format!("{}::text", columns.key.quoted()),
         text(&columns.event_type),
@@ -42,7 +60,11 @@ pub fn select_list(outbox: &Outbox, mapping: &Mapping, position: &str) -> String
             format!("(extract(epoch FROM {c}::timestamptz) * 1000)::int8")
         }),
     ];
-    list.push(format!("({})::int4", bucket(outbox)));
+    list.extend([
+        format!("({})::int4", bucket(outbox)),
+        known.waits.to_owned(),
+        known.attempts.to_owned(),
+    ]);
     list.extend(mapping.columns().iter().map(|column| format!("{}::text", column.quoted())));
     let list = list.iter().enumerate().map(|(index, item)| format!("{item} AS c{index}"));
     list.collect::<Vec<_>>().join(", ")
@@ -102,6 +124,16 @@ impl OutboxRow {
         self.row.get(10)
     }
 
+    /// Whether an earlier row of its key is parked, so that it has to wait.
+    pub fn waits(&self) -> bool {
+        self.row.get(11)
+    }
+
+    /// How often it was refused before.
+    pub fn attempts(&self) -> u32 {
+        u32::try_from(self.row.get::<_, i32>(12)).unwrap_or_default()
+    }
+
     /// What becomes a record.
     pub fn content(&self) -> record::Row<'_> {
         let payload: Option<Bytes<'_>> = self.row.get(5);
@@ -124,7 +156,7 @@ impl OutboxRow {
 }
 
 /// A value's text or bytes as they came over the wire, without a copy.
-struct Bytes<'a>(&'a [u8]);
+pub(crate) struct Bytes<'a>(pub(crate) &'a [u8]);
 
 impl<'a> FromSql<'a> for Bytes<'a> {
     fn from_sql(

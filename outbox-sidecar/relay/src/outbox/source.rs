@@ -9,8 +9,9 @@ use outbox_sidecar_core::{
 
 use super::{
     claim::ClaimReader,
-    lease::{Lane, Retirement},
+    lease::Lane,
     reader::{Chunk, Reader},
+    settlement::Retirement,
 };
 use crate::{database::inspect::OutboxTable, error::Error};
 
@@ -41,6 +42,27 @@ impl Source {
         match self {
             Self::Append(reader) => reader.read(client, lane, limit).await,
             Self::Claim(reader) => reader.read(client, lane, limit).await,
+        }
+    }
+
+    /// Starts reading parked rows of a lane whose time has come, so many at most;
+    /// those of one key in order, from its first.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    pub async fn parked(&self, client: &Client, lane: &Lane, limit: usize) -> Result<Chunk, Error> {
+        match self {
+            Self::Append(reader) => reader.parked(client, lane, limit).await,
+            Self::Claim(reader) => reader.parked(client, lane, limit).await,
+        }
+    }
+
+    /// The condition that a row `o` of the table is a parked one, of which
+    /// `parked_position` and `parked_id` are known.
+    pub fn same_row(&self) -> &str {
+        match self {
+            Self::Append(reader) => reader.same_row(),
+            Self::Claim(reader) => reader.same_row(),
         }
     }
 

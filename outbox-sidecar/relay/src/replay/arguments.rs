@@ -84,7 +84,9 @@ impl Arguments {
                 }
                 (_, None) => {}
             },
-            Event::Refused(row) => eprintln!("refused: position {}: {}", row.position, row.reason),
+            Event::Refused(row) => {
+                eprintln!("refused: position {}: {}", row.position, row.reason())
+            }
         };
         let result = run(config, task, &stop, tell).await;
         let resume = |id: Uuid| eprintln!("to go on: outbox-sidecar replay --resume {id}");

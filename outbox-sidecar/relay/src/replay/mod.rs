@@ -33,7 +33,8 @@ use crate::{
     kafka::topics::TopicMaker,
     outbox::{
         producers::Producers,
-        publisher::{Acknowledged, DeadRow, InFlight, Publisher, Taken},
+        publisher::{Acknowledged, InFlight, Publisher, Taken},
+        settlement::UnpublishedRow,
     },
 };
 
@@ -96,7 +97,7 @@ pub enum Event {
     /// How far it has come: at the beginning, and about once a second.
     Progress(Progress),
     /// A row that could not be published.
-    Refused(DeadRow),
+    Refused(UnpublishedRow),
 }
 
 /// Counts the rows that a new replay would publish, and publishes nothing.
@@ -235,7 +236,7 @@ impl Replay<'_> {
         };
         let (dead, spent) = match acknowledged {
             Acknowledged::All(dead) => (dead, false),
-            Acknowledged::Dead(dead) => (dead, true),
+            Acknowledged::Alone(dead) => (dead, true),
             Acknowledged::Refused => {
                 // Any of the rows may be to blame: fewer at a time, until it stands alone.
                 self.size.refused(rows);

@@ -13,8 +13,9 @@ use super::{
 use crate::{
     error::Error,
     outbox::{
+        parked::not_waiting,
         reader::Chunk,
-        row::{bucket, select_list},
+        row::{Known, bucket, select_list},
     },
 };
 
@@ -47,13 +48,13 @@ impl Rows {
         let told = |column: &Option<ColumnName>, null: &str| {
             column.as_ref().map_or_else(|| null.to_owned(), |column| column.quoted())
         };
-        // Only what its bucket's cursor has passed: by its snapshot, in the window
-        // under way, or in the database of before a restore.
+        // Only what its bucket's cursor has passed and is published: by its snapshot, in
+        // the window under way, or in the database of before a restore.
         let chosen = format!(
             "($2::text IS NULL OR {key}::text = $2) AND ($3::text IS NULL OR {id}::text = $3)
              AND ($4::float8 IS NULL OR {created_at} >= to_timestamp($4))
              AND ($5::float8 IS NULL OR {created_at} < to_timestamp($5))
-             AND EXISTS (
+             AND {published} AND EXISTS (
                  SELECT FROM outbox_sidecar.cursor AS c LEFT JOIN outbox_sidecar.origin AS o USING (outbox)
                  WHERE c.outbox = $1 AND c.bucket = own.own_bucket
                    AND (pg_visible_in_snapshot(own.own_xid, c.published)
@@ -63,8 +64,10 @@ impl Rows {
             id = told(&columns.id, "NULL"),
             created_at = told(&columns.created_at, "NULL::timestamptz"),
             nothing = Snapshot::nothing(),
+            published = not_waiting("own.own_position"),
         );
-        let list = select_list(outbox, &Mapping::new(outbox), &format!("{position}::int8"));
+        let place = format!("{position}::int8");
+        let list = select_list(outbox, &Mapping::new(outbox), &Known::fresh(&place));
         let rows = format!(
             "{table} AS r
              CROSS JOIN LATERAL (SELECT {bucket} AS own_bucket, {position} AS own_position, {xid} AS own_xid) AS own",

@@ -5,8 +5,9 @@ use std::{collections::HashMap, time::Duration};
 use outbox_sidecar::{
     error::Error,
     outbox::{
-        lease::{Leases, Retirement},
+        lease::Leases,
         retention::purge_outbox,
+        settlement::{Retirement, Settlement},
     },
 };
 use outbox_sidecar_core::config::Config;
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use test_support::wait;
 use tokio_postgres::GenericClient;
 
-use crate::harness::{Bench, PATIENCE, header, key, pool};
+use crate::harness::{Bench, Listener, PATIENCE, header, key, pool};
 
 /// As little as there can be: an order, an identity, a key and a payload.
 const TABLE: &str = "
@@ -185,12 +186,14 @@ async fn a_relay_that_lost_its_lease_can_neither_delete_nor_mark() {
 
     let id: String =
         bench.client.query_one("SELECT id::text FROM event", &[]).await.unwrap().get(0);
+    let outbox = &config(&bench, json!({})).outboxes[0];
     for statement in [
         "DELETE FROM event WHERE id = ANY($1::text[]::uuid[])",
         "UPDATE event SET payload = NULL WHERE id = ANY($1::text[]::uuid[])",
     ] {
         let retirement = Retirement { statement, ids: vec![id.clone()] };
-        let result = stale.advance_and_retire(&lane, &lane.cursor, &[], Some(&retirement)).await;
+        let settlement = Settlement::new(outbox, Vec::new(), Vec::new()).retiring(Some(retirement));
+        let result = stale.advance(&lane, &lane.cursor, Some(&settlement)).await;
         assert!(matches!(result, Err(Error::LeaseLost { .. })), "{result:?}");
     }
     assert_eq!(count(&bench, "payload IS NOT NULL").await, 1);
@@ -230,7 +233,8 @@ async fn a_poison_row_stays_and_the_others_go_on() {
                VALUES ('a', jsonb_build_object('number', 2, 'x', repeat('y', 2000000)))";
     bench.client.execute(sql, &[]).await.unwrap();
     add(&bench.client, "a", 3).await;
-    let sidecar = bench.start(&config(&bench, json!({}))).await;
+    let once = json!({ "poison": { "maximumAttempts": 1 } });
+    let sidecar = bench.start(&config(&bench, once)).await;
     let mut listener = bench.listen();
     listener.wait_for(2).await;
     assert_eq!(listener.first_by_key(), HashMap::from([("a".into(), vec![1, 3])]));
@@ -241,17 +245,74 @@ async fn a_poison_row_stays_and_the_others_go_on() {
     assert_eq!(dead.get::<_, &str>(1), "a");
     assert!(dead.get::<_, &str>(2).contains("too large"), "{}", dead.get::<_, &str>(2));
 
-    // It is mended, and no dead letter any more.
-    bench
-        .client
-        .batch_execute(
-            "UPDATE event SET payload = payload - 'x'; DELETE FROM outbox_sidecar.dead_letter",
-        )
-        .await
-        .unwrap();
-    sidecar.wake().await;
+    bench.client.batch_execute("UPDATE event SET payload = payload - 'x'").await.unwrap();
+    let (code, text) = sidecar.command(&["dead-letters", "retry", "--all"]).await;
+    assert_eq!((code, text.as_str()), (0, "1 dead letters sent on their way again\n"));
     listener.wait_for(3).await;
     wait_for_rows(&bench, "true", 0).await;
+}
+
+#[tokio::test]
+async fn a_refused_row_holds_up_its_key_and_no_other() {
+    let bench = bench("claimparks").await;
+    bench.client.batch_execute("ALTER TABLE event ADD COLUMN kind text").await.unwrap();
+    let backoff = json!({ "initialBackoff": "10ms", "maximumBackoff": "100ms", "maximumAttempts": 1_000_000 });
+    // Positions that are no number: the order is that of the ids' times.
+    let columns =
+        json!({ "position": "id", "key": "key", "type": null, "headers": null, "createdAt": null });
+    let topic = format!("{}-{{kind}}", bench.topic);
+    let mut config =
+        config(&bench, json!({ "poison": backoff, "columns": columns, "topic": topic }));
+    config.topics.create = false;
+    bench.kafka.create_topic(&format!("{}-known", bench.topic), 1).await.unwrap();
+    let sql = "INSERT INTO event (id, key, kind, payload)
+               SELECT ('00000000-0000-0000-0000-0000000000' || 10 + n)::uuid, k, kind, jsonb_build_object('number', n)
+               FROM (VALUES (0, 'a', 'known'), (1, 'a', 'late'), (2, 'b', 'known'), (3, 'a', 'known'), (4, 'a', 'late'),
+                            (5, 'b', 'known'), (6, 'c', 'late'), (7, 'd', 'known')) AS v(n, k, kind)";
+    bench.client.execute(sql, &[]).await.unwrap();
+    let sidecar = bench.start(&config).await;
+    let listener =
+        |kind: &str| Listener::new(bench.kafka.bootstrap(), &format!("{}-{kind}", bench.topic));
+    let mut known = listener("known");
+    known.wait_for(4).await;
+    let b = known.first_by_key().remove("b");
+    assert_eq!((known.first_by_key()["a"].clone(), b), (vec![0], Some(vec![2, 5])));
+    wait::until("the first rows of two keys are parked, and no other", PATIENCE, || async {
+        let sql = "SELECT count(*) FROM outbox_sidecar.parked";
+        (bench.client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 2).then_some(())
+    })
+    .await;
+    assert_eq!(count(&bench, "true").await, 4, "what is not published stays in the table");
+
+    bench.kafka.create_topic(&format!("{}-late", bench.topic), 1).await.unwrap();
+    let mut late = listener("late");
+    late.wait_for(3).await;
+    assert_eq!(late.first_by_key()["a"], [1, 4]);
+    known.wait_for(5).await;
+    assert_eq!(known.first_by_key()["a"], [0, 3]);
+    wait_for_rows(&bench, "true", 0).await;
+    sidecar.stop().await;
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_is_skipped_is_deleted_and_never_read_again() {
+    let bench = bench("claimskip").await;
+    let sql = "INSERT INTO event (key, payload)
+               VALUES ('a', jsonb_build_object('number', 1, 'x', repeat('y', 2000000)))";
+    bench.client.execute(sql, &[]).await.unwrap();
+    add(&bench.client, "a", 2).await;
+    let once = json!({ "poison": { "maximumAttempts": 1 } });
+    let sidecar = bench.start(&config(&bench, once)).await;
+    let mut listener = bench.listen();
+    listener.wait_for(1).await;
+    wait_for_rows(&bench, "true", 1).await;
+    let (code, text) = sidecar.command(&["dead-letters", "skip", "--all"]).await;
+    assert_eq!((code, text.as_str()), (0, "1 dead letters settled\n"));
+    wait_for_rows(&bench, "true", 0).await;
+    add(&bench.client, "a", 3).await;
+    sidecar.wake().await;
+    listener.wait_for(2).await;
+    assert_eq!(listener.first_by_key(), HashMap::from([("a".into(), vec![2, 3])]));
 }
 
 #[tokio::test]

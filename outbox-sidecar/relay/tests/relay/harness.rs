@@ -64,6 +64,7 @@ CREATE TABLE inbox (
     dead_at      timestamptz
 );
 CREATE INDEX ON inbox (topic, partition, kafka_offset) WHERE processed_at IS NULL AND dead_at IS NULL;
+CREATE INDEX ON inbox (topic, partition, kafka_offset) WHERE dead_at IS NOT NULL AND processed_at IS NULL;
 CREATE TABLE effect (number bigint GENERATED ALWAYS AS IDENTITY, message_id uuid NOT NULL, key text, data jsonb);
 ";
 
@@ -79,6 +80,13 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) async fn new(label: &str) -> Self {
         Self::on(fixtures::postgres().await, label).await
+    }
+
+    /// With the sidecar's own tables, so that they can be looked at from the start.
+    pub(crate) async fn prepared(label: &str) -> Self {
+        let bench = Self::new(label).await;
+        outbox_sidecar::database::prepare(&pool(&bench)).await.unwrap();
+        bench
     }
 
     /// On a PostgreSQL server of the test's own.
@@ -101,6 +109,18 @@ impl Bench {
         self.config(
             json!({ "outboxes": [{ "name": "things", "table": "outbox", "topic": self.topic }] }),
         )
+    }
+
+    /// The same, with little patience for rows that are refused.
+    pub(crate) fn impatient_config(&self) -> Config {
+        let mut config = self.outbox_config();
+        config.outboxes[0].poison = outbox_sidecar_core::config::Poison {
+            maximum_attempts: 3,
+            initial_backoff: "10ms".parse().unwrap(),
+            maximum_backoff: "100ms".parse().unwrap(),
+            dead_letter_topic: None,
+        };
+        config
     }
 
     /// A configuration that consumes this test's topic and delivers to an application.
@@ -236,7 +256,8 @@ pub(crate) struct Sidecar {
     pub(crate) process: Process,
     /// The configuration.
     pub(crate) file: PathBuf,
-    admin: String,
+    pub(crate) admin: String,
+    database_url: String,
 }
 
 impl Sidecar {
@@ -256,7 +277,22 @@ impl Sidecar {
         let process = Process::spawn(spec).unwrap();
         let admin = format!("http://{}", config.admin.listen);
         process.wait_ready(&format!("{admin}/readyz"), PATIENCE).await.unwrap();
-        Self { process, file, admin }
+        Self { process, file, admin, database_url: database_url.to_owned() }
+    }
+
+    /// Runs another command of the program with the same configuration, and returns
+    /// its exit code and what it says.
+    pub(crate) async fn command(&self, arguments: &[&str]) -> (i32, String) {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_outbox-sidecar"))
+            .args(arguments)
+            .env("OUTBOX_SIDECAR_CONFIG", &self.file)
+            .env("DATABASE_URL", &self.database_url)
+            .env("USER", "tester")
+            .output()
+            .await
+            .unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code().unwrap(), text)
     }
 
     pub(crate) async fn wake(&self) {
@@ -444,7 +480,7 @@ impl Application {
     }
 
     /// Applies events for which `answer` says `applied`, and answers otherwise as it says;
-    /// `crash`, `hang` and `large` (413) fail the whole request.
+    /// `crash` (500), `hang`, `large` (413) and `die` (the connection breaks) fail the whole request.
     pub(crate) async fn answering(
         bench: &Bench,
         answer: impl Fn(&Value) -> (&'static str, String) + Send + Sync + 'static,
@@ -457,9 +493,17 @@ impl Application {
         port: u16,
         answer: impl Fn(&Value) -> (&'static str, String) + Send + Sync + 'static,
     ) -> Self {
+        Self::serving(bench.database.connect().await.unwrap(), port, answer).await
+    }
+
+    pub(crate) async fn serving(
+        database: Client,
+        port: u16,
+        answer: impl Fn(&Value) -> (&'static str, String) + Send + Sync + 'static,
+    ) -> Self {
         let events = Arc::new(Mutex::new(Vec::new()));
         let service = Service {
-            database: Arc::new(tokio::sync::Mutex::new(bench.database.connect().await.unwrap())),
+            database: Arc::new(tokio::sync::Mutex::new(database)),
             events: Arc::clone(&events),
             answer: Arc::new(answer),
         };
@@ -502,6 +546,7 @@ async fn deliver(State(service): State<Service>, body: String) -> axum::response
             (service.answer)(&event)
         };
         match status {
+            "die" => panic!("a panic breaks the connection, as the end of a process does"),
             "crash" => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             "large" => return StatusCode::PAYLOAD_TOO_LARGE.into_response(),
             _ => {}

@@ -60,7 +60,7 @@ async fn a_message_that_fails_the_request_holds_up_no_other_key() {
 
 #[tokio::test]
 async fn a_page_of_pending_messages_is_bounded_in_bytes() {
-    let bench = Bench::new("page").await;
+    let bench = Bench::prepared("page").await;
     bench
         .client
         .batch_execute(

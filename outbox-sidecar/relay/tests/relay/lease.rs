@@ -34,11 +34,11 @@ async fn a_lease_lost_and_taken_back_does_not_turn_the_cursor_back() {
     let mut second = open().await.unwrap();
     assert_eq!(second.acquire().await.unwrap(), 2);
     let late = before.cursor.advance(&"90:90:".parse().unwrap(), Some(9), true);
-    second.advance(&second.lanes().remove(0), &late, &[]).await.unwrap();
+    second.advance(&second.lanes().remove(0), &late, None).await.unwrap();
     second.release().await.unwrap();
 
     assert_eq!(first.acquire().await.unwrap(), 2);
-    let stale = first.advance(&before, &early, &[]).await;
+    let stale = first.advance(&before, &early, None).await;
     assert!(matches!(stale, Err(Error::LeaseLost { .. })), "{stale:?}");
     assert_eq!(first.lanes()[0].cursor, late);
 }
@@ -146,7 +146,7 @@ async fn who_may_take_and_who_may_write_is_as_the_core_says() {
                     expired: owner.is_some() && expired,
                 };
                 set(owner, lease.epoch, expired).await;
-                let written = leases.advance(&lane, &lane.cursor.clone(), &[]).await.is_ok();
+                let written = leases.advance(&lane, &lane.cursor.clone(), None).await.is_ok();
                 assert_eq!(written, lease.may_write(me, epoch), "{lease:?}");
                 set(owner, lease.epoch, expired).await;
                 let held = leases.acquire().await.unwrap();

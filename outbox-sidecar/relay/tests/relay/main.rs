@@ -9,6 +9,8 @@
 mod adoption;
 mod claim;
 mod command_line;
+mod crashes;
+mod dead_letters;
 mod formats;
 mod harness;
 mod horizon;
@@ -20,6 +22,7 @@ mod lease;
 mod outbox;
 mod outbox_faults;
 mod outbox_refusals;
+mod parked;
 mod partitions;
 mod pooler;
 mod presets;

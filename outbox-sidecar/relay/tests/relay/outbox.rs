@@ -187,7 +187,7 @@ async fn concurrent_writers_lose_nothing_and_keep_their_order() {
 #[tokio::test]
 async fn a_row_too_large_for_the_broker_is_set_aside_and_the_others_go_on() {
     let bench = Bench::new("poison").await;
-    let sidecar = bench.start(&bench.outbox_config()).await;
+    let sidecar = bench.start(&bench.impatient_config()).await;
     bench
         .client
         .execute(

@@ -10,17 +10,22 @@ use test_support::{proxy::Proxy, wait};
 
 use crate::harness::{Bench, PATIENCE};
 
-async fn set_topic(bench: &Bench, name: &str, value: &str) {
+pub(crate) async fn set_topic(bench: &Bench, name: &str, value: &str) {
     let admin: AdminClient<DefaultClientContext> = bench.kafka.client_config().create().unwrap();
     let change = AlterConfig::new(ResourceSpecifier::Topic(&bench.topic)).set(name, value);
     let results = admin.alter_configs(&[change], &AdminOptions::new()).await.unwrap();
     results.into_iter().next().unwrap().unwrap();
 }
 
+/// Waits for dead letters.
 async fn dead(bench: &Bench) -> Vec<(Option<String>, String)> {
-    let sql = "SELECT key, reason FROM outbox_sidecar.dead_letter ORDER BY position";
-    let rows = bench.client.query(sql, &[]).await.unwrap();
-    rows.iter().map(|row| (row.get(0), row.get(1))).collect()
+    wait::until("rows are dead", PATIENCE, || async {
+        let sql = "SELECT key, reason FROM outbox_sidecar.dead_letter ORDER BY position";
+        let rows = bench.client.query(sql, &[]).await.unwrap();
+        let dead: Vec<_> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+        Some(dead).filter(|dead| !dead.is_empty())
+    })
+    .await
 }
 
 /// Rows of about a kilobyte that no compression makes smaller, of seven keys.
@@ -50,7 +55,7 @@ async fn a_topic_that_takes_smaller_batches_than_ours_gets_every_row_in_order() 
                  SELECT 'k1', jsonb_build_object('noise', string_agg(md5(m::text), '')) FROM generate_series(1, 3000) AS m";
     bench.client.execute(noise, &[]).await.unwrap();
     add_incompressible(&bench, 300, 400).await;
-    let _sidecar = bench.start(&bench.outbox_config()).await;
+    let _sidecar = bench.start(&bench.impatient_config()).await;
     let mut listener = bench.listen();
     listener.wait_for(400).await;
     assert_eq!(listener.first_by_key(), in_order(0, 400));
@@ -76,7 +81,7 @@ async fn a_row_invalid_for_its_topic_is_set_aside_and_the_others_go_on() {
     add_incompressible(&bench, 0, 20).await;
     bench.client.execute("INSERT INTO outbox (aggregate_id) VALUES (NULL)", &[]).await.unwrap();
     add_incompressible(&bench, 20, 40).await;
-    let mut config = bench.outbox_config();
+    let mut config = bench.impatient_config();
     config.outboxes[0].buckets = 1;
     let _sidecar = bench.start(&config).await;
     let mut listener = bench.listen();
@@ -111,7 +116,7 @@ async fn a_topic_deleted_while_running_is_made_anew() {
 #[tokio::test]
 async fn a_row_whose_topic_the_broker_refuses_holds_up_no_other() {
     let bench = Bench::new("collide").await;
-    let mut config = bench.outbox_config();
+    let mut config = bench.impatient_config();
     config.outboxes[0].topic = format!("{}{{aggregate_type}}", bench.topic).parse().unwrap();
     let _sidecar = bench.start(&config).await;
     // To Kafka's metrics a dot is an underscore, so the second topic collides.

@@ -200,7 +200,6 @@ async fn a_replay_that_was_killed_is_resumed_where_it_was() {
 async fn a_row_that_the_broker_refuses_is_named_and_the_others_are_published_again() {
     let bench = Bench::new("replaypoison").await;
     let mut config = bench.outbox_config();
-    config.kafka.properties.insert("message.max.bytes".into(), "2000".into());
     let sidecar = bench.start(&config).await;
     bench.add("a", 1).await;
     bench
@@ -213,7 +212,8 @@ async fn a_row_that_the_broker_refuses_is_named_and_the_others_are_published_aga
         .await
         .unwrap();
     bench.add("a", 3).await;
-    published(&sidecar, 2).await;
+    published(&sidecar, 3).await;
+    config.kafka.properties.insert("message.max.bytes".into(), "2000".into());
     let since = ["--outbox", "things", "--since", "2000-01-01T00:00:00Z"];
     let done = replay(&bench, &config, &since).await;
     assert!(done.status.success(), "{done:?}");
@@ -240,4 +240,23 @@ async fn a_replay_without_rows_to_choose_or_of_an_unknown_outbox_is_refused() {
         assert_eq!(refused.status.code(), Some(64), "{arguments:?}: {text}");
         assert!(text.contains(said), "{arguments:?}: {text}");
     }
+}
+
+#[tokio::test]
+async fn rows_that_wait_or_were_given_up_are_not_published_again() {
+    let bench = Bench::new("replaydead").await;
+    let mut config = bench.impatient_config();
+    config.outboxes[0].poison.maximum_attempts = 1;
+    let sidecar = bench.start(&config).await;
+    bench.add("a", 1).await;
+    let sql = "INSERT INTO outbox (aggregate_id, payload, headers) VALUES ('a', '{}', '[]')";
+    bench.client.execute(sql, &[]).await.unwrap();
+    bench.add("a", 3).await;
+    published(&sidecar, 2).await;
+    sidecar.stop().await;
+    let dry = replay(&bench, &config, &["--outbox", "things", "--key", "a", "--dry-run"]).await;
+    assert_eq!(
+        String::from_utf8(dry.stdout).unwrap(),
+        "2 rows would be published again, positions 1 to 3\n"
+    );
 }

@@ -24,7 +24,7 @@ fn in_order(to: i32) -> HashMap<String, Vec<i64>> {
 }
 
 fn transactional(bench: &Bench) -> Config {
-    let mut config = bench.outbox_config();
+    let mut config = bench.impatient_config();
     config.outboxes[0].delivery = Delivery::Transactional;
     config.outboxes[0].chunk.rows = 100;
     config

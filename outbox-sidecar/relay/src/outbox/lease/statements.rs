@@ -73,8 +73,3 @@ pub(super) const ADVANCE: &str = "
         expires_at = clock_timestamp() + $6 * interval '1 millisecond', updated_at = clock_timestamp()
     FROM unnest($7::int4[], $8::int8[]) AS mine(bucket, epoch)
     WHERE c.outbox = $1 AND c.owner = $2 AND c.bucket = mine.bucket AND c.epoch = mine.epoch";
-
-/// Sets a row aside.
-pub(super) const BURY: &str = "
-    INSERT INTO outbox_sidecar.dead_letter (outbox, position, message_id, key, reason)
-    VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";

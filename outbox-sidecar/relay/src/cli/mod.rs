@@ -1,0 +1,3 @@
+//! Commands of the program beside `run`.
+
+pub(crate) mod dead_letters;
