@@ -15,13 +15,14 @@ use rdkafka::{
     util::Timeout,
 };
 use tokio::time::sleep;
-use tokio_postgres::types::Type;
+use tokio_postgres::{Row, types::Type};
 use tokio_util::sync::CancellationToken;
 
 use super::{inbox, outbox};
 use crate::{
     error::Error,
     kafka::{log::Context, producer_config, topics::TopicMaker},
+    outbox::row::Bytes,
 };
 
 /// How often new ones are looked for.
@@ -45,6 +46,23 @@ pub(super) struct Record {
     pub(super) headers: Vec<(String, Option<String>)>,
     pub(super) attempts: i32,
     pub(super) reason: String,
+}
+
+impl Record {
+    /// A row of key, payload, headers as JSON, message id, type, attempts and reason.
+    pub(super) fn of(row: &Row) -> Self {
+        let own = row.get::<_, Option<&str>>(2).unwrap_or("{}");
+        let mut headers = own_headers(own.as_bytes());
+        headers.push(("id".to_owned(), row.get(3)));
+        headers.push(("type".to_owned(), row.get(4)));
+        Self {
+            key: row.get(0),
+            payload: row.get::<_, Option<Bytes<'_>>>(1).map(|bytes| bytes.0.to_vec()),
+            headers,
+            attempts: row.get(5),
+            reason: row.get(6),
+        }
+    }
 }
 
 impl Forwarder {
@@ -205,7 +223,7 @@ async fn publish(
 
 /// The headers that a JSON object holds, none for null. What is no object has none:
 /// that may be what a row died of.
-pub(super) fn own_headers(json: &[u8]) -> Vec<(String, Option<String>)> {
+fn own_headers(json: &[u8]) -> Vec<(String, Option<String>)> {
     let headers: Option<BTreeMap<String, serde_json::Value>> =
         serde_json::from_slice(json).unwrap_or_default();
     headers

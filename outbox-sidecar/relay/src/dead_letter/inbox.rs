@@ -11,10 +11,7 @@ use serde_json::{Value, json};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::{
-    Decision, Outcome, attempts,
-    forward::{Record, own_headers},
-};
+use super::{Decision, Outcome, attempts, forward::Record};
 use crate::error::Error;
 
 pub(super) async fn list(
@@ -114,18 +111,7 @@ pub(super) async fn record(
         .query_typed(&statement, &[(&id, Type::TEXT)])
         .await
         .map_err(Error::database("read a dead letter for its topic"))?;
-    Ok(rows.first().map(|row| {
-        let mut headers = own_headers(row.get::<_, &str>(2).as_bytes());
-        headers.push(("id".to_owned(), row.get(3)));
-        headers.push(("type".to_owned(), row.get(4)));
-        Record {
-            key: row.get(0),
-            payload: row.get(1),
-            headers,
-            attempts: row.get(5),
-            reason: row.get(6),
-        }
-    }))
+    Ok(rows.first().map(Record::of))
 }
 
 /// Bytes as JSON or text if they are that.

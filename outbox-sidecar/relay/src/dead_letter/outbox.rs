@@ -9,13 +9,10 @@ use outbox_sidecar_core::{
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
-use super::{
-    Decision, Outcome, attempts,
-    forward::{Record, own_headers},
-};
+use super::{Decision, Outcome, attempts, forward::Record};
 use crate::{
     error::Error,
-    outbox::{claim::retire_few, parked, row::Bytes},
+    outbox::{claim::retire_few, parked},
 };
 
 pub(super) async fn list(
@@ -90,7 +87,7 @@ pub(super) async fn record(
         column.as_ref().map_or("NULL::text".to_owned(), |c| format!("o.{}::text", c.quoted()))
     };
     let statement = format!(
-        "SELECT d.key, o.{payload}, {headers}, d.message_id, {event_type}, d.attempts, d.reason
+        "SELECT convert_to(d.key, 'UTF8'), o.{payload}, {headers}, d.message_id, {event_type}, d.attempts, d.reason
          FROM outbox_sidecar.dead_letter AS d JOIN {table} AS o ON {same_row}
          WHERE d.outbox = $1 AND d.position = $2::text::int8",
         payload = columns.payload.quoted(),
@@ -103,19 +100,7 @@ pub(super) async fn record(
         .query_typed(&statement, &[(&outbox.name, Type::TEXT), (&position, Type::TEXT)])
         .await
         .map_err(Error::database("read a dead letter for its topic"))?;
-    Ok(rows.first().map(|row| {
-        let own = row.get::<_, Option<&str>>(2).unwrap_or("{}");
-        let mut headers = own_headers(own.as_bytes());
-        headers.push(("id".to_owned(), row.get(3)));
-        headers.push(("type".to_owned(), row.get(4)));
-        Record {
-            key: row.get::<_, Option<String>>(0).map(String::into_bytes),
-            payload: row.get::<_, Option<Bytes<'_>>>(1).map(|bytes| bytes.0.to_vec()),
-            headers,
-            attempts: row.get(5),
-            reason: row.get(6),
-        }
-    }))
+    Ok(rows.first().map(Record::of))
 }
 
 /// A retry parks the rows anew, to be tried at once: the first of each key before

@@ -23,7 +23,7 @@ use super::{
     publisher::{Acknowledged, InFlight, Publisher, Taken},
     restore::OriginGuard,
     retry::Retry,
-    settlement::Settlement,
+    settlement::UnpublishedRow,
     source::Source,
     wake::Wake,
 };
@@ -274,28 +274,18 @@ impl Pass<'_> {
             self.leases.advance_unstored(lane, &cursor);
             return Ok((0, false));
         }
-        let acknowledged = self.wait_for_acknowledgement(&mut in_flight, stop).await?;
-        if !matches!(acknowledged, Acknowledged::All(_)) {
-            self.publisher.start_anew(in_flight).await?;
-        }
-        let unpublished = match acknowledged {
-            Acknowledged::All(unpublished) | Acknowledged::Alone(unpublished) => unpublished,
-            Acknowledged::Refused => {
-                self.size.refused(rows);
-                tracing::warn!(
-                    outbox = self.relay.config.name,
-                    rows,
-                    next = self.size.rows(),
-                    "the broker refused a batch; trying fewer rows at a time"
-                );
-                return Ok((0, true));
-            }
+        let Some(unpublished) = self.unpublished(in_flight, stop).await? else {
+            self.size.refused(rows);
+            tracing::warn!(
+                outbox = self.relay.config.name,
+                rows,
+                next = self.size.rows(),
+                "the broker refused a batch; trying fewer rows at a time"
+            );
+            return Ok((0, true));
         };
         let published = rows - unpublished.len();
-        ids.retain(|(position, _)| unpublished.iter().all(|row| row.position != *position));
-        let retirement = self.source.retirement(ids.into_iter().map(|(_, id)| id).collect());
-        let settlement =
-            Settlement::new(&self.relay.config, unpublished, Vec::new()).retiring(retirement);
+        let settlement = self.source.settlement(&self.relay.config, unpublished, Vec::new(), ids);
         if full {
             self.size.filled(rows);
         } else {
@@ -347,13 +337,22 @@ impl Pass<'_> {
         Ok(None)
     }
 
-    pub(super) async fn wait_for_acknowledgement(
+    /// Waits until the broker has answered for a chunk; returns the rows that are not
+    /// published, or none if any of the chunk's rows may be to blame for a refusal.
+    pub(super) async fn unpublished(
         &mut self,
-        in_flight: &mut InFlight,
+        mut in_flight: InFlight,
         stop: &CancellationToken,
-    ) -> Result<Acknowledged, Error> {
+    ) -> Result<Option<Vec<UnpublishedRow>>, Error> {
         let publisher = self.publisher.clone();
-        self.keeping_leases(in_flight.acknowledged(&publisher), stop).await
+        let acknowledged = self.keeping_leases(in_flight.acknowledged(&publisher), stop).await?;
+        if !matches!(acknowledged, Acknowledged::All(_)) {
+            self.publisher.start_anew(in_flight).await?;
+        }
+        Ok(match acknowledged {
+            Acknowledged::All(unpublished) | Acknowledged::Alone(unpublished) => Some(unpublished),
+            Acknowledged::Refused => None,
+        })
     }
 
     /// Waits for the broker as long as it takes, keeping the leases meanwhile.

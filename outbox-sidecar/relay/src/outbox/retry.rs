@@ -10,9 +10,8 @@ use super::{
     claim::id_of,
     lease::Lane,
     parked,
-    publisher::{Acknowledged, InFlight, Taken},
+    publisher::{InFlight, Taken},
     relay::{Pass, older},
-    settlement::Settlement,
 };
 use crate::error::Error;
 
@@ -133,22 +132,12 @@ impl Pass<'_> {
             return Ok(0);
         }
         drop(client);
-        let acknowledged = self.wait_for_acknowledgement(&mut in_flight, stop).await?;
-        if !matches!(acknowledged, Acknowledged::All(_)) {
-            self.publisher.start_anew(in_flight).await?;
-        }
-        let unpublished = match acknowledged {
-            Acknowledged::All(unpublished) | Acknowledged::Alone(unpublished) => unpublished,
-            Acknowledged::Refused => {
-                self.retry.size.refused(rows.len());
-                return Ok(0);
-            }
+        let Some(unpublished) = self.unpublished(in_flight, stop).await? else {
+            self.retry.size.refused(rows.len());
+            return Ok(0);
         };
         let published = rows.len() - unpublished.len();
-        ids.retain(|(position, _)| unpublished.iter().all(|row| row.position != *position));
-        let retirement = self.source.retirement(ids.into_iter().map(|(_, id)| id).collect());
-        let settlement =
-            Settlement::new(&self.relay.config, unpublished, rows).retiring(retirement);
+        let settlement = self.source.settlement(&self.relay.config, unpublished, rows, ids);
         self.retry.size.passed(settlement.refused_any());
         // The cursor stays where it is; storing it shows that the lease still holds.
         self.leases.advance(lane, &lane.cursor, Some(&settlement)).await?;

@@ -219,17 +219,8 @@ impl<'a> Settlement<'a> {
 
     async fn park(&self, transaction: &Transaction<'_>) -> Result<(), Error> {
         let outbox = self.outbox;
-        let rows = &self.parked;
-        let positions: Vec<i64> = rows.iter().map(|parked| parked.row.position).collect();
-        let buckets: Vec<i32> = rows.iter().map(|parked| parked.row.bucket).collect();
-        let keys: Vec<_> = rows.iter().map(|parked| parked.row.key.as_deref()).collect();
-        let ids: Vec<_> = rows.iter().map(|parked| parked.row.message_id.as_deref()).collect();
-        let attempts: Vec<i32> = rows.iter().map(|parked| stored(parked.attempts)).collect();
-        let reasons: Vec<_> = rows
-            .iter()
-            .map(|parked| parked.row.refused.as_ref().map(|(_, reason)| text(reason)))
-            .collect();
-        let retry_after: Vec<_> = rows.iter().map(|parked| parked.retry_after).collect();
+        let rows = Columns::of(self.parked.iter().map(|parked| (&parked.row, parked.attempts)));
+        let retry_after: Vec<_> = self.parked.iter().map(|parked| parked.retry_after).collect();
         transaction
             .execute_typed(
                 // A row that was parked and refused again takes its new count and time; one that is
@@ -245,13 +236,13 @@ impl<'a> Settlement<'a> {
                  WHERE excluded.retry_at IS NOT NULL",
                 &[
                     (&outbox.name, Type::TEXT),
-                    (&positions, Type::INT8_ARRAY),
-                    (&keys, Type::TEXT_ARRAY),
-                    (&ids, Type::TEXT_ARRAY),
-                    (&attempts, Type::INT4_ARRAY),
-                    (&reasons, Type::TEXT_ARRAY),
+                    (&rows.positions, Type::INT8_ARRAY),
+                    (&rows.keys, Type::TEXT_ARRAY),
+                    (&rows.ids, Type::TEXT_ARRAY),
+                    (&rows.attempts, Type::INT4_ARRAY),
+                    (&rows.reasons, Type::TEXT_ARRAY),
                     (&retry_after, Type::FLOAT8_ARRAY),
-                    (&buckets, Type::INT4_ARRAY),
+                    (&rows.buckets, Type::INT4_ARRAY),
                 ],
             )
             .await
@@ -261,13 +252,7 @@ impl<'a> Settlement<'a> {
 
     async fn bury(&self, transaction: &Transaction<'_>) -> Result<(), Error> {
         let outbox = self.outbox;
-        let rows = &self.dead;
-        let positions: Vec<i64> = rows.iter().map(|dead| dead.row.position).collect();
-        let buckets: Vec<i32> = rows.iter().map(|dead| dead.row.bucket).collect();
-        let keys: Vec<_> = rows.iter().map(|dead| dead.row.key.as_deref()).collect();
-        let ids: Vec<_> = rows.iter().map(|dead| dead.row.message_id.as_deref()).collect();
-        let attempts: Vec<i32> = rows.iter().map(|dead| stored(dead.attempts)).collect();
-        let reasons: Vec<String> = rows.iter().map(|dead| text(dead.row.reason())).collect();
+        let rows = Columns::of(self.dead.iter().map(|dead| (&dead.row, dead.attempts)));
         transaction
             .execute_typed(
                 "INSERT INTO outbox_sidecar.dead_letter
@@ -278,12 +263,12 @@ impl<'a> Settlement<'a> {
                  ON CONFLICT DO NOTHING",
                 &[
                     (&outbox.name, Type::TEXT),
-                    (&positions, Type::INT8_ARRAY),
-                    (&keys, Type::TEXT_ARRAY),
-                    (&ids, Type::TEXT_ARRAY),
-                    (&attempts, Type::INT4_ARRAY),
-                    (&reasons, Type::TEXT_ARRAY),
-                    (&buckets, Type::INT4_ARRAY),
+                    (&rows.positions, Type::INT8_ARRAY),
+                    (&rows.keys, Type::TEXT_ARRAY),
+                    (&rows.ids, Type::TEXT_ARRAY),
+                    (&rows.attempts, Type::INT4_ARRAY),
+                    (&rows.reasons, Type::TEXT_ARRAY),
+                    (&rows.buckets, Type::INT4_ARRAY),
                 ],
             )
             .await
@@ -295,11 +280,38 @@ impl<'a> Settlement<'a> {
             .execute_typed(
                 "INSERT INTO outbox_sidecar.forward (side, name, id)
                  SELECT 'outbox', $1, unnest($2::int8[])::text ON CONFLICT DO NOTHING",
-                &[(&outbox.name, Type::TEXT), (&positions, Type::INT8_ARRAY)],
+                &[(&outbox.name, Type::TEXT), (&rows.positions, Type::INT8_ARRAY)],
             )
             .await
             .map_err(Error::database("note dead letters for their topic"))?;
         Ok(())
+    }
+}
+
+/// What both kinds of rows have, as one array for each column, as `unnest` takes it.
+struct Columns<'a> {
+    positions: Vec<Position>,
+    buckets: Vec<i32>,
+    keys: Vec<Option<&'a str>>,
+    ids: Vec<Option<&'a str>>,
+    attempts: Vec<i32>,
+    reasons: Vec<Option<String>>,
+}
+
+impl<'a> Columns<'a> {
+    /// Of rows, each with its attempts so far.
+    fn of(rows: impl Iterator<Item = (&'a UnpublishedRow, u32)> + Clone) -> Self {
+        let of_each = || rows.clone().map(|(row, _)| row);
+        Self {
+            positions: of_each().map(|row| row.position).collect(),
+            buckets: of_each().map(|row| row.bucket).collect(),
+            keys: of_each().map(|row| row.key.as_deref()).collect(),
+            ids: of_each().map(|row| row.message_id.as_deref()).collect(),
+            attempts: rows.clone().map(|(_, attempts)| stored(attempts)).collect(),
+            reasons: of_each()
+                .map(|row| row.refused.as_ref().map(|(_, reason)| text(reason)))
+                .collect(),
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     claim::ClaimReader,
     lease::Lane,
     reader::{Chunk, Reader},
-    settlement::Retirement,
+    settlement::{Retirement, Settlement, UnpublishedRow},
 };
 use crate::{database::inspect::OutboxTable, error::Error};
 
@@ -99,8 +99,23 @@ impl Source {
         matches!(self, Self::Claim(_))
     }
 
+    /// What becomes of a chunk's rows. `unpublished` and `retried` are as of
+    /// [`Settlement::new`]; `ids` are those of all the chunk's rows, if this source
+    /// [retires](Self::retires) them.
+    pub fn settlement<'a>(
+        &'a self,
+        outbox: &'a Outbox,
+        unpublished: Vec<UnpublishedRow>,
+        retried: Vec<(Position, Option<String>)>,
+        mut ids: Vec<(Position, String)>,
+    ) -> Settlement<'a> {
+        ids.retain(|(position, _)| unpublished.iter().all(|row| row.position != *position));
+        let retirement = self.retirement(ids.into_iter().map(|(_, id)| id).collect());
+        Settlement::new(outbox, unpublished, retried).retiring(retirement)
+    }
+
     /// What is to become of these rows, by id, once they are published.
-    pub fn retirement(&self, ids: Vec<String>) -> Option<Retirement<'_>> {
+    fn retirement(&self, ids: Vec<String>) -> Option<Retirement<'_>> {
         match self {
             Self::Append(_) => None,
             Self::Claim(reader) => Some(reader.retirement(ids)),
