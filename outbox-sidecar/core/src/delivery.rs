@@ -118,6 +118,8 @@ pub struct Scheduler<T> {
     trial: bool,
     /// Requests that the application has answered.
     answers: u64,
+    /// How many of them when it last broke off.
+    answers_when_broken_off: u64,
 }
 
 impl<T> Scheduler<T> {
@@ -135,6 +137,7 @@ impl<T> Scheduler<T> {
             in_flight: 0,
             trial: false,
             answers: 0,
+            answers_when_broken_off: 0,
         }
     }
 
@@ -234,6 +237,9 @@ impl<T> Scheduler<T> {
         if outcomes.values().any(Outcome::is_answer) {
             self.answers += 1;
         }
+        if outcomes.values().any(|outcome| matches!(outcome, Outcome::BrokeOff { .. })) {
+            self.answers_when_broken_off = self.answers;
+        }
         let mut messages = batch.messages.into_iter();
         for (id, taken) in batch.lanes {
             let mut unsettled = Vec::new();
@@ -291,7 +297,8 @@ impl<T> Scheduler<T> {
         }
         self.trial = false;
         let lane = self.lanes.get_mut(&LaneId::of(pending))?;
-        let answered = std::mem::replace(&mut lane.answers, self.answers) < self.answers;
+        let known = std::mem::replace(&mut lane.answers, self.answers);
+        let answered = known.max(self.answers_when_broken_off) < self.answers;
         // Those behind it are of its key, and have to wait for it.
         let alone = self.ids.len() <= 1 + lane.queue.len();
         Some((pending.id, trial::end(outcomes.get(&pending.id), Evidence { answered, alone })))

@@ -17,7 +17,7 @@ use crate::{
     dead_letter::{DeadLetters, forward::Forwarder},
     error::{Error, chain},
     horizon,
-    inbox::ingest::InboxRelay,
+    inbox::{http::Clients, ingest::InboxRelay},
     kafka::topics::TopicMaker,
     metrics::Metrics,
     outbox::{
@@ -43,7 +43,7 @@ pub struct Parts {
     config: Config,
     pool: Pool,
     topics: Arc<TopicMaker>,
-    http: reqwest::Client,
+    http: Clients,
     wakes: Vec<Wake>,
     metrics: Metrics,
     status: Status,
@@ -55,13 +55,7 @@ impl Parts {
     /// # Errors
     /// One of them is missing, or not usable.
     pub fn new(config: &Config, metrics: &Metrics, status: &Status) -> anyhow::Result<Self> {
-        let http = reqwest::Client::builder()
-            .connect_timeout(Duration::from_secs(2))
-            .pool_idle_timeout(Duration::from_secs(60))
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .context("cannot set up the HTTP client")?;
+        let http = Clients::new().context("cannot set up the HTTP client")?;
         Ok(Self {
             pool: database::pool(&config.database)?,
             topics: Arc::new(TopicMaker::new(&config.kafka, config.topics.clone())?),

@@ -285,6 +285,32 @@ fn a_trial_is_alone_in_flight() {
 }
 
 #[test]
+fn who_is_tried_while_the_application_is_still_ending_is_not_to_blame() {
+    let mut scheduler = Scheduler::new(POLICY);
+    let mut now = Instant::now();
+    scheduler.push(pending(1, Some("a")));
+    let first = scheduler.next_batch(now, WIDE).unwrap();
+    for (number, key) in [(2, "b"), (3, "c")] {
+        scheduler.push(Pending { crashes: 1, ..pending(number, Some(key)) });
+    }
+    scheduler.complete(first, &outcomes(&[(1, Outcome::Done)]), now, 0);
+    let tried = |scheduler: &mut Scheduler<u128>, now: &mut Instant| {
+        let batch = next(scheduler, now);
+        assert!(batch.trial);
+        let answer = answer_all(&batch, &broke_off(false));
+        scheduler.complete(batch, &answer, *now, 0).trial.unwrap()
+    };
+    assert_eq!(tried(&mut scheduler, &mut now), (Uuid::from_u128(2), TrialEnd::Counted));
+    assert_eq!(tried(&mut scheduler, &mut now), (Uuid::from_u128(3), TrialEnd::NotCounted));
+    // It is back, and answers for another message.
+    scheduler.push(pending(4, Some("d")));
+    let batch = scheduler.next_batch(now, WIDE).unwrap();
+    assert_eq!(numbers(&batch), [4]);
+    scheduler.complete(batch, &outcomes(&[(4, Outcome::Done)]), now, 0);
+    assert_eq!(tried(&mut scheduler, &mut now).1, TrialEnd::Counted);
+}
+
+#[test]
 fn without_a_limit_there_are_no_trials() {
     let mut scheduler = Scheduler::new(RetryPolicy { maximum_crashes: None, ..POLICY });
     let mut now = Instant::now();

@@ -4,9 +4,10 @@
 //! *trial*: no other request is under way meanwhile. If the application breaks
 //! off, by losing the connection or by taking too long, the message is to blame,
 //! provided that the application is otherwise well: it has answered for another
-//! message since the suspicion or the trial before; or it has lost the connection
-//! and there is no other message to ask it with. An application that breaks off
-//! at everything is an outage, which counts against nothing.
+//! message since the suspicion or the trial before, and since it last broke off
+//! at any message, as one that is just ending takes no other; or it has lost the
+//! connection and there is no other message to ask it with. An application that
+//! breaks off at everything is an outage, which counts against nothing.
 
 use super::outcome::{Outcome, TrialEnd};
 

@@ -20,7 +20,7 @@ use tokio::{sync::mpsc, time::sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{ingest::InboxRelay, store::Store, suspects::Suspects};
+use super::{http::Clients, ingest::InboxRelay, store::Store, suspects::Suspects};
 use crate::{
     error::{Error, chain},
     metrics::InboxMetrics,
@@ -288,13 +288,13 @@ impl Refusal {
 /// The application's HTTP endpoint.
 #[derive(Clone)]
 struct Endpoint {
-    http: reqwest::Client,
+    http: Clients,
     url: Arc<str>,
     timeout: Duration,
 }
 
 impl Endpoint {
-    fn new(http: reqwest::Client, deliver: &Deliver) -> Self {
+    fn new(http: Clients, deliver: &Deliver) -> Self {
         Self { http, url: deliver.url.as_str().into(), timeout: deliver.timeout.get() }
     }
 
@@ -305,8 +305,8 @@ impl Endpoint {
     ) -> Result<HashMap<Uuid, Outcome>, Refusal> {
         let body = event::batch_body(batch.messages.iter().map(|pending| &pending.message))
             .map_err(|error| Refusal::Failed(error.to_string()))?;
-        let response = self
-            .http
+        let http = if batch.trial { &self.http.own } else { &self.http.kept };
+        let response = http
             .post(&*self.url)
             .timeout(self.timeout)
             .header(CONTENT_TYPE, BATCH_MEDIA_TYPE)

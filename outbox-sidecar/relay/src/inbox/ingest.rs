@@ -26,6 +26,7 @@ use super::{
     consumer::{self, Context, Ownership},
     dead::DeadLetters,
     deliver::{Delivery, Fill, Work},
+    http::Clients,
     store::{Store, StoredMessage},
 };
 use crate::{
@@ -62,7 +63,7 @@ pub struct InboxRelay {
     /// Makes topics.
     pub topics: Arc<TopicMaker>,
     /// The application's end.
-    pub http: reqwest::Client,
+    pub http: Clients,
     /// Called when the application has applied something, and so may have
     /// written to its outbox.
     pub applied: Arc<dyn Fn() + Send + Sync>,

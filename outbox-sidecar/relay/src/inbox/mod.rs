@@ -3,7 +3,7 @@
 //! - [`consumer`]: the Kafka end, and which partitions are ours.
 //! - [`store`]: the table.
 //! - [`ingest`]: from the one into the other, then to the delivery.
-//! - [`deliver`]: to the application, in order per key.
+//! - [`deliver`]: to the application, in order per key; [`http`]: its clients.
 //! - [`suspects`]: messages that may bring the application down.
 //! - [`dead`]: dead letters, and delivering them again.
 //! - [`retention`]: removing what was applied long ago.
@@ -11,6 +11,7 @@
 pub mod consumer;
 pub mod dead;
 pub mod deliver;
+pub mod http;
 pub mod ingest;
 pub mod retention;
 pub mod store;

@@ -1,14 +1,21 @@
 //! Messages that bring the application down.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use axum::{Json, Router, extract::ConnectInfo, http::StatusCode, routing::post};
 use outbox_sidecar_core::config::Config;
-use serde_json::Value;
+use serde_json::{Value, json};
 use test_support::{
     ports,
     process::{Process, Spec},
     wait,
 };
+use tokio::net::TcpListener;
 use tokio_postgres::NoTls;
 
 use crate::harness::{Application, Bench, PATIENCE};
@@ -194,4 +201,46 @@ async fn a_message_at_which_the_application_hangs_dies_when_others_are_answered(
     };
     assert_eq!(key, "a");
     assert!(reason.contains("broke off 2 times"), "{reason}");
+}
+
+/// What a kept connection loses says nothing of the message.
+#[tokio::test]
+async fn a_message_on_trial_has_a_connection_of_its_own() {
+    let bench = Bench::prepared("owncon").await;
+    bench.make_topic(1).await;
+    let mut config = {
+        // Only for its configuration.
+        let application = Application::answering(&bench, dies_of_the_culprit).await;
+        with_trials(bench.inbox_config(&application), 2)
+    };
+    config.inboxes[0].deliver.batch = 1;
+    let peers = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&peers);
+    // It fails at each message once, so that each comes under suspicion and goes on trial.
+    let known = Arc::new(Mutex::new(HashSet::new()));
+    let answer = async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, body: String| {
+        let events: Vec<Value> = serde_json::from_str(&body).unwrap();
+        let id = events[0]["id"].as_str().unwrap().to_owned();
+        if known.lock().unwrap().insert(id.clone()) {
+            return (StatusCode::INTERNAL_SERVER_ERROR, Json(Value::Null));
+        }
+        seen.lock().unwrap().push(peer);
+        (StatusCode::OK, Json(json!({ "results": [{ "id": id, "status": "applied" }] })))
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    config.inboxes[0].deliver.url = format!("http://{}/inbox", listener.local_addr().unwrap());
+    let router = Router::new().route("/inbox", post(answer));
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = tokio::spawn(async move { axum::serve(listener, service).await });
+    for number in 0..6 {
+        bench.send(&format!("k{number}"), number).await;
+    }
+    let _sidecar = bench.start(&config).await;
+    let peers = wait::until("each message has been on trial", PATIENCE, || async {
+        let peers = peers.lock().unwrap();
+        (peers.len() == 6).then(|| peers.clone())
+    })
+    .await;
+    serving.abort();
+    assert_eq!(peers.iter().collect::<HashSet<_>>().len(), 6, "{peers:?}");
 }
