@@ -188,9 +188,11 @@ async fn attach(
         return Ok(None);
     };
     match error.code() {
-        // Another replica was faster; or there is a partition for this time already.
+        // Another replica was faster (of two at the same moment one is told of the table's row
+        // type); or there is a partition for this time already.
         Some(
             &SqlState::DUPLICATE_TABLE
+            | &SqlState::DUPLICATE_OBJECT
             | &SqlState::UNIQUE_VIOLATION
             | &SqlState::INVALID_OBJECT_DEFINITION,
         ) => Ok(None),
