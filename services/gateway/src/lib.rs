@@ -1,6 +1,7 @@
 //! The gateway: the one public door. It knows which paths belong to which
 //! service and passes requests on as they are, over connections it keeps.
 
+mod connect;
 mod cors;
 mod headers;
 mod proxy;

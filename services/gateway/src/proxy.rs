@@ -11,33 +11,28 @@ use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kit::settings::HttpUrl;
 use kit::{Problem, RequestContext};
 
+use crate::connect::{Connector, connector};
 use crate::headers::{set_provenance, strip_hop_by_hop};
 use crate::settings::ProxySettings;
 
 /// Well below the services' own idle limit, so that a kept connection is
 /// rarely closed under a request.
 const KEEP_IDLE: Duration = Duration::from_secs(15);
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const MAX_IDLE_PER_HOST: usize = 512;
 
 /// A client that keeps its connections.
-pub(crate) type HttpClient = Client<HttpConnector, Body>;
+pub(crate) type HttpClient = Client<Connector, Body>;
 
 pub(crate) fn client() -> HttpClient {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-    connector.set_keepalive(Some(Duration::from_secs(30)));
     Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(KEEP_IDLE)
         .pool_max_idle_per_host(MAX_IDLE_PER_HOST)
-        .build(connector)
+        .build(connector())
 }
 
 /// The way to one service.
