@@ -77,6 +77,8 @@ pub struct Detail {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Filter {
+    /// Only of outboxes, or only of inboxes.
+    pub side: Option<Side>,
     /// Only of this outbox, and of no inbox.
     pub outbox: Option<String>,
     /// Only of this inbox, and of no outbox.
@@ -95,6 +97,9 @@ impl Filter {
 
     /// Whether dead letters of this outbox or inbox may pass.
     pub fn includes(&self, side: Side, name: &str) -> bool {
+        if self.side.is_some_and(|only| only != side) {
+            return false;
+        }
         match (side, &self.outbox, &self.inbox) {
             (_, None, None) => true,
             (Side::Outbox, Some(only), _) | (Side::Inbox, _, Some(only)) => only == name,
@@ -107,6 +112,8 @@ impl Filter {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ListRequest {
+    /// See [`Filter`].
+    pub side: Option<Side>,
     /// See [`Filter`].
     pub outbox: Option<String>,
     /// See [`Filter`].
@@ -156,8 +163,8 @@ pub enum InvalidRequest {
 impl ListRequest {
     /// Which dead letters.
     pub fn filter(&self) -> Filter {
-        let Self { outbox, inbox, key, id, .. } = self.clone();
-        Filter { outbox, inbox, key, id }
+        let Self { side, outbox, inbox, key, id, .. } = self.clone();
+        Filter { side, outbox, inbox, key, id }
     }
 }
 
@@ -168,7 +175,7 @@ impl SettleRequest {
     /// It may have been meant otherwise.
     pub fn filter(&self) -> Result<Filter, InvalidRequest> {
         let Self { actor, all, outbox, inbox, key, id } = self.clone();
-        let filter = Filter { outbox, inbox, key, id };
+        let filter = Filter { side: None, outbox, inbox, key, id };
         if actor.trim().is_empty() {
             return Err(InvalidRequest::NoActor);
         }
@@ -394,6 +401,8 @@ mod tests {
         assert!(!filter.includes(Side::Outbox, "b"));
         assert!(!filter.includes(Side::Inbox, "a"));
         assert!(Filter::default().includes(Side::Inbox, "a"));
+        let inboxes = Filter { side: Some(Side::Inbox), ..Filter::default() };
+        assert!(inboxes.includes(Side::Inbox, "a") && !inboxes.includes(Side::Outbox, "a"));
         assert!(Filter::default().is_all() && !filter.is_all());
     }
 }

@@ -15,6 +15,14 @@ use crate::delivery::Outcome;
 /// The media type of a delivery's body.
 pub const BATCH_MEDIA_TYPE: &str = "application/cloudevents-batch+json";
 
+/// The extension attribute by which the first message after a
+/// [`Gap`](crate::live_feed::Gap) of a live feed tells of it.
+pub const GAP: &str = "kafkagap";
+
+/// The extension attribute that tells the record's timestamp in Kafka. It lies
+/// among the headers, so that it is kept in a table as they are.
+pub const TIMESTAMP: &str = "kafkatimestamp";
+
 /// The type of a message that carries none.
 const UNKNOWN_TYPE: &str = "unknown";
 
@@ -35,7 +43,8 @@ pub struct InboxMessage {
     pub event_type: Option<String>,
     /// The Kafka value; `None` is a tombstone.
     pub payload: Option<Vec<u8>>,
-    /// Text headers other than `id` and `type`.
+    /// Text headers other than `id` and `type`, and the sidecar's own attributes:
+    /// [`GAP`], [`TIMESTAMP`].
     pub headers: BTreeMap<String, String>,
     /// When it was received.
     pub received_at: jiff::Timestamp,

@@ -13,6 +13,7 @@
 //! - [`parked`]: rows that cannot be published, and the rows behind them.
 //! - [`dead_letter`]: what is told of rows and messages that were given up.
 //! - [`delivery`]: in which order inbox messages go to the application.
+//! - [`live_feed`]: the same of an inbox without a table.
 //! - [`event`]: what the application receives (CloudEvents) and answers.
 //! - [`failure`] and [`backoff`]: what is retried, and how patiently.
 //! - [`horizon`]: who holds the database's transaction horizon.
@@ -33,6 +34,7 @@ pub mod event;
 pub mod failure;
 pub mod horizon;
 pub mod lease;
+pub mod live_feed;
 pub mod parked;
 pub mod partition;
 pub mod record;

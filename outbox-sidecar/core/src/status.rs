@@ -98,7 +98,7 @@ pub struct CursorReport {
 pub struct InboxReport {
     /// What keeps it from consuming or delivering, if anything does.
     pub waiting_for: Option<String>,
-    /// Partitions this sidecar owns.
+    /// Partitions this sidecar owns; without a table, those it reads.
     pub owned_partitions: usize,
     /// Messages in memory.
     pub queued: usize,
@@ -110,6 +110,10 @@ pub struct InboxReport {
     /// decided on, as last counted; absent if the inbox has no index for them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dead_letters: Option<i64>,
+    /// Messages dropped since this process started; absent if the inbox has a table,
+    /// which drops none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<u64>,
 }
 
 #[cfg(test)]

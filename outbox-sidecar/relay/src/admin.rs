@@ -1,5 +1,6 @@
 //! The admin port: health, metrics, status, the wake-up poke, and dead letters.
 
+pub mod access;
 mod dead_letters;
 
 use std::{
@@ -33,6 +34,8 @@ pub struct Admin {
     pub wakes: Wakes,
     /// What was given up.
     pub dead_letters: CurrentDeadLetters,
+    /// What opens them to others than loopback.
+    pub token: access::CurrentToken,
 }
 
 /// Pokes every outbox there is at the time; clones share it.
@@ -81,7 +84,7 @@ pub async fn serve(
         .route("/metrics", get(metrics))
         .route("/status", get(status))
         .route("/wake", post(wake))
-        .merge(dead_letters::routes())
+        .merge(dead_letters::routes(&admin))
         .with_state(admin)
         .into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await

@@ -3,7 +3,7 @@
 use outbox_sidecar_core::{failure::Class, snapshot::InvalidSnapshot};
 use rdkafka::{error::KafkaError, types::RDKafkaErrorCode};
 
-use crate::secret::UnreadableSecret;
+use crate::{admin::access::WeakToken, secret::UnreadableSecret};
 
 /// An error of the sidecar's outside world.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +68,9 @@ pub enum Error {
     /// A secret could not be read.
     #[error(transparent)]
     Secret(#[from] UnreadableSecret),
+    /// The admin port's token protects nothing.
+    #[error(transparent)]
+    Token(#[from] WeakToken),
     /// TLS could not be set up.
     #[error("cannot set up TLS: {0}")]
     Tls(String),
@@ -110,6 +113,7 @@ impl Error {
             | Self::Unknown(_)
             | Self::Cursor { .. }
             | Self::Secret(_)
+            | Self::Token(_)
             | Self::Tls(_) => Class::Configuration,
             Self::NoTopic { .. } => Class::Poison,
             Self::Kafka { source, .. } => kafka_class(source),

@@ -66,9 +66,15 @@ impl Wanted {
     pub fn sql(&self) -> Result<Made, NotMade> {
         let (outboxes, inboxes, database) = match &self.config {
             Some(file) => {
-                let Config { outboxes, inboxes, database, .. } = check::read(file)?;
-                let inboxes: Vec<_> = inboxes.into_iter().map(|inbox| inbox.table).collect();
-                (outboxes, inboxes, Some(database).filter(|_| self.apply))
+                let config = check::read(file)?;
+                let inboxes: Vec<_> =
+                    config.stored_inboxes().map(|inbox| inbox.table.clone()).collect();
+                let Config { outboxes, database, .. } = config;
+                if database.is_none() {
+                    let problem = format!("{} names no table", file.display());
+                    return Err(NotMade::Table(problem));
+                }
+                (outboxes, inboxes, database.filter(|_| self.apply))
             }
             None => {
                 let outbox = |table| Ok(Outbox::of_table(self.qualified(table)?, self.preset));

@@ -57,6 +57,7 @@ struct Families {
     inbox_crashes: IntCounterVec,
     inbox_redriven: IntCounterVec,
     inbox_purged: IntCounterVec,
+    inbox_dropped: IntCounterVec,
 }
 
 /// The metrics of one outbox.
@@ -93,6 +94,7 @@ pub struct InboxMetrics {
     crashes: IntCounter,
     redriven: IntCounter,
     purged: IntCounter,
+    dropped: IntCounterVec,
 }
 
 impl Metrics {
@@ -217,7 +219,7 @@ impl Metrics {
             )?,
             inbox_received: counter(
                 names::INBOX_RECEIVED_TOTAL,
-                "Messages stored for the first time.",
+                "Messages stored for the first time, or received by an inbox without a table.",
                 inbox,
             )?,
             inbox_duplicates: counter(
@@ -275,6 +277,11 @@ impl Metrics {
                 "Applied messages deleted after their retention.",
                 inbox,
             )?,
+            inbox_dropped: counter(
+                names::INBOX_DROPPED_TOTAL,
+                "Messages of an inbox without a table dropped, by reason: expired, overflow or rejected.",
+                &["inbox", "reason"],
+            )?,
         };
         Ok(Self { registry, families: Arc::new(families) })
     }
@@ -316,6 +323,7 @@ impl Metrics {
             crashes: families.inbox_crashes.with_label_values(&labels),
             redriven: families.inbox_redriven.with_label_values(&labels),
             purged: families.inbox_purged.with_label_values(&labels),
+            dropped: families.inbox_dropped.clone(),
         }
     }
 
@@ -413,6 +421,10 @@ impl InboxMetrics {
         self.queued.set(i64::try_from(messages).unwrap_or(i64::MAX));
         self.queued_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
         self.parked.set(i64::try_from(parked).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn dropped(&self, reason: &str, messages: usize) {
+        self.dropped.with_label_values(&[self.name.as_str(), reason]).inc_by(messages as u64);
     }
 
     pub(crate) fn dead(&self, messages: i64) {

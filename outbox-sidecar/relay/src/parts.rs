@@ -4,7 +4,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use deadpool_postgres::Pool;
-use outbox_sidecar_core::{backoff::Backoff, config::Config};
+use outbox_sidecar_core::{
+    backoff::Backoff,
+    config::{Config, Inbox},
+};
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
@@ -13,11 +16,12 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
+    admin::access::AdminToken,
     database,
     dead_letter::{DeadLetters, forward::Forwarder},
     error::{Error, chain},
     horizon,
-    inbox::{http::Clients, ingest::InboxRelay},
+    inbox::{broadcast::BroadcastRelay, http::Clients, ingest::InboxRelay},
     kafka::topics::TopicMaker,
     metrics::Metrics,
     outbox::{
@@ -41,10 +45,12 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
 /// Everything that one configuration asks for.
 pub struct Parts {
     config: Config,
-    pool: Pool,
+    /// Where there are tables.
+    pool: Option<Pool>,
     topics: Arc<TopicMaker>,
     http: Clients,
     wakes: Vec<Wake>,
+    admin_token: Option<AdminToken>,
     metrics: Metrics,
     status: Status,
 }
@@ -57,9 +63,10 @@ impl Parts {
     pub fn new(config: &Config, metrics: &Metrics, status: &Status) -> anyhow::Result<Self> {
         let http = Clients::new().context("cannot set up the HTTP client")?;
         Ok(Self {
-            pool: database::pool(&config.database)?,
+            pool: database::pool_of(config)?,
             topics: Arc::new(TopicMaker::new(&config.kafka, config.topics.clone())?),
             http,
+            admin_token: config.admin.token.as_ref().map(AdminToken::read).transpose()?,
             wakes: config.outboxes.iter().map(|_| Wake::default()).collect(),
             config: config.clone(),
             metrics: metrics.clone(),
@@ -70,6 +77,11 @@ impl Parts {
     /// One for each outbox, to poke it.
     pub fn wakes(&self) -> Vec<Wake> {
         self.wakes.clone()
+    }
+
+    /// What opens dead letters to others than loopback.
+    pub fn admin_token(&self) -> Option<AdminToken> {
+        self.admin_token
     }
 
     /// Its dead letters.
@@ -88,20 +100,20 @@ impl Parts {
         if stop.is_cancelled() {
             return Ok(());
         }
-        let prepared = keep_going(
-            "schema",
-            &stop,
-            &self.metrics,
-            |what| self.status.waiting(Some(what)),
-            || database::prepare(&self.pool),
-        );
-        prepared.await;
-        self.status.waiting(None);
+        if let Some(pool) = &self.pool {
+            let waiting = |what| self.status.waiting(Some(what));
+            let prepare = || database::prepare(pool);
+            keep_going("schema", &stop, &self.metrics, waiting, prepare).await;
+            self.status.waiting(None);
+        }
         if stop.is_cancelled() {
             return Ok(());
         }
         let mut parts = JoinSet::new();
-        self.start(&mut parts, &stop);
+        if let Some(pool) = &self.pool {
+            self.start_tables(pool, &mut parts, &stop);
+        }
+        self.start_broadcasts(&mut parts, &stop);
 
         // Parts end only when told to; one that panicked would leave its work undone
         // behind a healthy face, so the process ends and is started anew.
@@ -123,12 +135,12 @@ impl Parts {
         Ok(())
     }
 
-    fn start(&self, parts: &mut JoinSet<()>, stop: &CancellationToken) {
+    fn start_tables(&self, pool: &Pool, parts: &mut JoinSet<()>, stop: &CancellationToken) {
         for (outbox, wake) in self.config.outboxes.iter().zip(&self.wakes) {
             let relay = OutboxRelay {
                 config: outbox.clone(),
                 kafka: self.config.kafka.clone(),
-                pool: self.pool.clone(),
+                pool: pool.clone(),
                 topics: Arc::clone(&self.topics),
                 wake: wake.clone(),
                 metrics: self.metrics.outbox(&outbox.name),
@@ -141,12 +153,12 @@ impl Parts {
                 keep_going(&component, &stop, &metrics, waiting, || relay.run(&stop)).await;
             });
         }
-        for inbox in &self.config.inboxes {
+        for inbox in self.config.stored_inboxes() {
             let wakes = self.wakes.clone();
             let relay = InboxRelay {
                 config: inbox.clone(),
                 kafka: self.config.kafka.clone(),
-                pool: self.pool.clone(),
+                pool: pool.clone(),
                 topics: Arc::clone(&self.topics),
                 http: self.http.clone(),
                 // What an application applies, it mostly answers through its outbox.
@@ -163,7 +175,9 @@ impl Parts {
                 keep_going(&component, &stop, &metrics, waiting, || relay.run(&stop)).await;
             });
         }
-        if self.config.database.listen && !self.config.outboxes.is_empty() {
+        if let Some(database) = self.config.database.clone().filter(|database| database.listen)
+            && !self.config.outboxes.is_empty()
+        {
             let poked = self.config.outboxes.iter().zip(&self.wakes).map(|(outbox, wake)| Poked {
                 outbox: outbox.name.clone(),
                 buckets: outbox.buckets,
@@ -171,20 +185,19 @@ impl Parts {
                 status: self.status.outbox(&outbox.name),
             });
             let neighbours = Neighbours::new(poked.collect());
-            let (pool, database, stop) =
-                (self.pool.clone(), self.config.database.clone(), stop.clone());
+            let (pool, stop) = (pool.clone(), stop.clone());
             parts.spawn(async move { neighbours.run(&pool, &database, &stop).await });
         }
-        let (pool, config) = (self.pool.clone(), self.config.horizon);
+        let (watched, config) = (pool.clone(), self.config.horizon);
         let (metrics, status, stop_watch) =
             (self.metrics.clone(), self.status.clone(), stop.clone());
         parts.spawn(async move {
-            let run = || horizon::watch(&pool, config, &metrics, &status, &stop_watch);
+            let run = || horizon::watch(&watched, config, &metrics, &status, &stop_watch);
             // Nothing waits for it: what is wrong is told by the log and the metrics.
             keep_going("horizon", &stop_watch, &metrics, |_| {}, run).await;
         });
         if let Some(forwarder) =
-            Forwarder::new(&self.config, self.pool.clone(), Arc::clone(&self.topics))
+            Forwarder::new(&self.config, pool.clone(), Arc::clone(&self.topics))
         {
             let (stop, metrics) = (stop.clone(), self.metrics.clone());
             parts.spawn(async move {
@@ -192,8 +205,31 @@ impl Parts {
                 keep_going("dead-letters", &stop, &metrics, |_| {}, run).await;
             });
         }
-        let (pool, config) = (self.pool.clone(), self.config.clone());
-        parts.spawn(upkeep::run(pool, config, self.metrics.clone(), stop.clone()));
+        let config = self.config.clone();
+        parts.spawn(upkeep::run(pool.clone(), config, self.metrics.clone(), stop.clone()));
+    }
+
+    fn start_broadcasts(&self, parts: &mut JoinSet<()>, stop: &CancellationToken) {
+        for inbox in &self.config.inboxes {
+            let Inbox::Broadcast(config) = inbox else { continue };
+            let feed = BroadcastRelay::new(
+                config.clone(),
+                self.config.kafka.clone(),
+                Arc::clone(&self.topics),
+                &self.http,
+                self.metrics.inbox(&config.name),
+                self.status.inbox(&config.name),
+            );
+            let (stop, metrics) = (stop.clone(), self.metrics.clone());
+            let (component, status) =
+                (format!("inbox/{}", config.name), self.status.inbox(&config.name));
+            parts.spawn(async move {
+                let waiting = |what: String| {
+                    status.waiting(&what);
+                };
+                keep_going(&component, &stop, &metrics, waiting, || feed.run(&stop)).await;
+            });
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    admin::{self, Admin, CurrentDeadLetters, Wakes},
+    admin::{self, Admin, CurrentDeadLetters, Wakes, access::CurrentToken},
     config_file::{ConfigFile, Version},
     metrics::Metrics,
     parts::Parts,
@@ -29,8 +29,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let metrics = Metrics::new().context("cannot set up metrics")?;
     let (status, wakes) = (Status::default(), Wakes::default());
-    let dead_letters = CurrentDeadLetters::default();
-    let mut sidecar = Sidecar { metrics, status, wakes, dead_letters, stop, running: first };
+    let (dead_letters, token) = (CurrentDeadLetters::default(), CurrentToken::default());
+    let mut sidecar = Sidecar { metrics, status, wakes, dead_letters, token, stop, running: first };
     let parts = sidecar.parts(&sidecar.running.config)?;
 
     let listener = admin::bind(sidecar.running.config.admin.listen).await?;
@@ -41,6 +41,7 @@ pub async fn run(
         status: sidecar.status.clone(),
         wakes: sidecar.wakes.clone(),
         dead_letters: sidecar.dead_letters.clone(),
+        token: sidecar.token.clone(),
     };
     // The admin port outlives the parts, so that their end can be watched.
     let admin_stop = CancellationToken::new();
@@ -78,6 +79,7 @@ struct Sidecar {
     status: Status,
     wakes: Wakes,
     dead_letters: CurrentDeadLetters,
+    token: CurrentToken,
     stop: CancellationToken,
     /// What the parts run with.
     running: Version,
@@ -108,6 +110,7 @@ impl Sidecar {
         self.status.reconfigured(config);
         self.wakes.replace(parts.wakes());
         self.dead_letters.replace(parts.dead_letters());
+        self.token.replace(parts.admin_token());
         let (outboxes, inboxes) = (config.outboxes.len(), config.inboxes.len());
         tracing::info!(config = config.fingerprint(), outboxes, inboxes, "starting the parts");
         let stop = self.stop.child_token();

@@ -33,8 +33,14 @@ impl Status {
             let outbox_report = OutboxReport { published, ..OutboxReport::default() };
             report.outboxes.insert(outbox.name.clone(), outbox_report);
         }
-        let inboxes = config.inboxes.iter();
-        report.inboxes = inboxes.map(|i| (i.name.clone(), InboxReport::default())).collect();
+        let before = std::mem::take(&mut report.inboxes);
+        for inbox in &config.inboxes {
+            let dropped = inbox.stored().is_none().then(|| {
+                before.get(inbox.name()).and_then(|before| before.dropped).unwrap_or_default()
+            });
+            let inbox_report = InboxReport { dropped, ..InboxReport::default() };
+            report.inboxes.insert(inbox.name().to_owned(), inbox_report);
+        }
         report.config = config.fingerprint();
         report.reload_problem = None;
     }
@@ -172,6 +178,12 @@ impl InboxStatus {
 
     pub(crate) fn owned(&self, partitions: usize) {
         self.update(|report| report.owned_partitions = partitions);
+    }
+
+    pub(crate) fn dropped(&self, messages: usize) {
+        self.update(|report| {
+            *report.dropped.get_or_insert_default() += messages as u64;
+        });
     }
 
     pub(crate) fn dead(&self, messages: i64) {

@@ -55,7 +55,7 @@ impl Upkeep {
                     }
                 }
             }
-            for inbox in &config.inboxes {
+            for inbox in config.stored_inboxes() {
                 while let Ok((rows, more)) = purge_inbox(&self.pool, inbox).await.inspect_err(log) {
                     self.metrics.inbox(&inbox.name).purged(rows);
                     if !more {

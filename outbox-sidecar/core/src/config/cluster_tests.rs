@@ -30,8 +30,9 @@ fn references_become_mounted_files_and_the_admin_port_opens() {
     let config = mounted.config;
     let file = |path: &str| FileRef::File(format!("/etc/outbox-sidecar/{path}").into());
     let secret = |path: &str| SecretRef::File(format!("/etc/outbox-sidecar/{path}").into());
-    assert_eq!(config.database.url, secret("secret/orders-db/url"));
-    assert_eq!(config.database.ca, Some(file("configmap/trust/ca.crt")));
+    let database = config.database.as_ref().unwrap();
+    assert_eq!(database.url, secret("secret/orders-db/url"));
+    assert_eq!(database.ca, Some(file("configmap/trust/ca.crt")));
     let tls = config.kafka.tls.clone().unwrap();
     assert_eq!(tls.ca, Some(file("configmap/trust/ca.crt")));
     assert_eq!(tls.certificate, Some(file("secret/kafka-user/user.crt")));

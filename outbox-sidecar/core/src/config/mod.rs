@@ -27,7 +27,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use endpoint::{Database, Kafka, Sasl, SaslMechanism, Tls};
 pub use horizon::Horizon;
-pub use inbox::{Deliver, Inbox};
+pub use inbox::{Broadcast, Deliver, Inbox, LiveDelivery, Requests, StoredInbox};
 pub use outbox::{
     Chunk, Claim, ClaimOptions, ColumnOptions, Delivery, Engine, OnPublished, Outbox,
     OutboxColumns, Payload, PayloadFormat, Poison, Poll, Preset, RecordTime, StatusColumn,
@@ -42,8 +42,10 @@ pub use schema::schema;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(transform = schema::structural)]
 pub struct Config {
-    /// The database that holds the outbox and inbox tables.
-    pub database: Database,
+    /// The database that holds the outbox and inbox tables; left out if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Database")]
+    pub database: Option<Database>,
     /// The Kafka cluster.
     pub kafka: Kafka,
     /// The sidecar's own HTTP port.
@@ -59,13 +61,14 @@ pub struct Config {
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub outboxes: Vec<Outbox>,
-    /// Tables to consume into.
+    /// What is consumed, and into which tables.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub inboxes: Vec<Inbox>,
 }
 
-/// The admin port: `/healthz`, `/readyz`, `/metrics`, `/status`, `POST /wake`.
+/// The admin port: `/healthz`, `/readyz`, `/metrics`, `/status`, `POST /wake`,
+/// and for who may see business data `/dead-letters`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[schemars(transform = schema::structural)]
@@ -73,11 +76,17 @@ pub struct Admin {
     /// Where it listens. Default: `127.0.0.1:9100`. In a cluster only the port counts.
     #[schemars(with = "String", regex(pattern = "^.+:[0-9]{1,5}$"))]
     pub listen: SocketAddr,
+    /// What opens `/dead-letters` to others than loopback, who send it as
+    /// `Authorization: Bearer …`: 16 bytes or more, without white space. Absent:
+    /// nothing does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "SecretRef")]
+    pub token: Option<SecretRef>,
 }
 
 impl Default for Admin {
     fn default() -> Self {
-        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9100)) }
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9100)), token: None }
     }
 }
 
@@ -130,6 +139,17 @@ impl Config {
         Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
     }
 
+    /// The inboxes that have a table.
+    pub fn stored_inboxes(&self) -> impl Iterator<Item = &StoredInbox> {
+        self.inboxes.iter().filter_map(Inbox::stored)
+    }
+
+    /// What has a table, as told to people.
+    fn tables(&self) -> impl Iterator<Item = String> {
+        let outboxes = self.outboxes.iter().map(|outbox| format!("outbox `{}`", outbox.name));
+        outboxes.chain(self.stored_inboxes().map(|inbox| format!("inbox `{}`", inbox.name)))
+    }
+
     /// Checks what the types alone cannot say; [`parse`](Self::parse) has done so.
     ///
     /// # Errors
@@ -141,6 +161,15 @@ impl Config {
                 "outboxes".into(),
                 "there is neither an outbox nor an inbox, so nothing to do",
             );
+        }
+        if self.database.is_none() != self.tables().next().is_none() {
+            let problem = match self.tables().next() {
+                Some(part) => format!("is missing, and {part} has a table"),
+                None => "there is no outbox, and no inbox with a table, so nothing to use it for; \
+                         leave it out"
+                    .to_owned(),
+            };
+            return wrong("database".into(), &problem);
         }
         if self.topics.partitions == 0 {
             return wrong("topics.partitions".into(), "must be at least 1");
@@ -154,7 +183,7 @@ impl Config {
         let mut names = HashSet::new();
         for (index, outbox) in self.outboxes.iter().enumerate() {
             let path = format!("outboxes[{index}]");
-            if !names.insert(("outbox", &outbox.name)) {
+            if !names.insert(("outbox", outbox.name.as_str())) {
                 return wrong(format!("{path}.name"), &format!("`{}` is used twice", outbox.name));
             }
             outbox.validate(&path)?;
@@ -169,13 +198,15 @@ impl Config {
         let mut groups = HashSet::new();
         for (index, inbox) in self.inboxes.iter().enumerate() {
             let path = format!("inboxes[{index}]");
-            if !names.insert(("inbox", &inbox.name)) {
-                return wrong(format!("{path}.name"), &format!("`{}` is used twice", inbox.name));
+            if !names.insert(("inbox", inbox.name())) {
+                return wrong(format!("{path}.name"), &format!("`{}` is used twice", inbox.name()));
             }
-            if !groups.insert(&inbox.consumer_group) {
+            if let Some(stored) = inbox.stored()
+                && !groups.insert(&stored.consumer_group)
+            {
                 let problem = format!(
                     "`{}` is used twice; members of one group would share its messages",
-                    inbox.consumer_group
+                    stored.consumer_group
                 );
                 return wrong(format!("{path}.consumerGroup"), &problem);
             }

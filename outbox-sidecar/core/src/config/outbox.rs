@@ -21,6 +21,7 @@ use preset::Defaults;
 
 use super::{InvalidConfig, Period};
 use crate::{
+    chunk_size::ChunkSize,
     route::TopicTemplate,
     sql_name::{ColumnName, TableName},
     template::Template,
@@ -125,19 +126,31 @@ pub enum Delivery {
     Transactional,
 }
 
-/// How much is read and awaiting acknowledgement at a time.
+/// How much is read at a time. A second chunk goes while the first awaits its acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[schemars(transform = super::schema::structural)]
 pub struct Chunk {
-    /// Rows per statement, 1 to 100000. Default: 2000.
+    /// Rows per statement, 1 to 100000. Default: 10000.
     #[schemars(with = "i32", range(min = 1, max = 100_000))]
     pub rows: u32,
+    /// Bytes of rows, 1024 to 1073741824; the row that fills a chunk is its last, and
+    /// a larger one goes alone. Default: 4194304.
+    #[schemars(with = "i32", range(min = 1_024, max = 1_073_741_824))]
+    pub bytes: u32,
 }
 
 impl Default for Chunk {
     fn default() -> Self {
-        Self { rows: 2_000 }
+        Self { rows: 10_000, bytes: 4 * 1024 * 1024 }
+    }
+}
+
+impl Chunk {
+    /// How many rows go at a time, to begin with.
+    pub fn size(&self) -> ChunkSize {
+        let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+        ChunkSize::new(size(self.rows), size(self.bytes))
     }
 }
 
@@ -242,6 +255,9 @@ impl Outbox {
         }
         if !(1..=100_000).contains(&self.chunk.rows) {
             return wrong("chunk.rows", "must be between 1 and 100000");
+        }
+        if !(1_024..=1_073_741_824).contains(&self.chunk.bytes) {
+            return wrong("chunk.bytes", "must be between 1024 and 1073741824");
         }
         if self.poll.minimum < Period::from_millis(1) || self.poll.minimum > self.poll.maximum {
             return wrong("poll", "minimum must be at least 1ms and at most maximum");

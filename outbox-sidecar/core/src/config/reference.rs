@@ -87,8 +87,11 @@ impl KeyRef {
 impl Config {
     /// Every field that holds a reference, with its path, in the order of the schema.
     pub(super) fn references(&mut self) -> Vec<(&'static str, Field<'_>)> {
-        let mut fields = vec![("database.url", Field::Secret(&mut self.database.url))];
-        let mut files = vec![("database.ca", self.database.ca.as_mut())];
+        let (mut fields, mut files) = (Vec::new(), Vec::new());
+        if let Some(database) = &mut self.database {
+            fields.push(("database.url", Field::Secret(&mut database.url)));
+            files.push(("database.ca", database.ca.as_mut()));
+        }
         if let Some(tls) = &mut self.kafka.tls {
             files.push(("kafka.tls.ca", tls.ca.as_mut()));
             files.push(("kafka.tls.certificate", tls.certificate.as_mut()));
@@ -99,6 +102,9 @@ impl Config {
         if let Some(sasl) = &mut self.kafka.sasl {
             fields.push(("kafka.sasl.username", Field::Secret(&mut sasl.username)));
             fields.push(("kafka.sasl.password", Field::Secret(&mut sasl.password)));
+        }
+        if let Some(token) = &mut self.admin.token {
+            fields.push(("admin.token", Field::Secret(token)));
         }
         fields
     }

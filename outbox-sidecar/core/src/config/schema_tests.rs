@@ -315,6 +315,7 @@ fn the_schema_and_the_parser_agree() {
                 json!({ "batch": 1 }),
             ],
         ),
+        ("/inboxes/0/table", vec![json!("t"), json!("s.t"), json!("a.b.c")]),
     ];
     let schema = schema();
     for (pointer, values) in cases {

@@ -247,3 +247,70 @@ fn fields_that_do_not_go_together_are_said_with_what_to_write() {
         assert!(message.starts_with(start), "{message} does not start with {start}");
     }
 }
+
+const FEED: &str = "\
+kafka:
+  bootstrapServers: [\"127.0.0.1:9092\"]
+inboxes:
+  - name: feed
+    table: none
+    topics: [payment_status_updates]
+    deliver: { url: \"http://127.0.0.1:8091/inbox\" }
+";
+
+#[test]
+fn a_feed_needs_neither_a_database_nor_a_group() {
+    let config = Config::parse(FEED).unwrap();
+    let Inbox::Broadcast(feed) = &config.inboxes[0] else { panic!("it is one: {config:?}") };
+    assert_eq!(feed.deliver.give_up_after, Period::from_secs(30));
+    assert_eq!(feed.deliver.requests.timeout, Period::from_secs(5));
+    assert_eq!(feed.deliver.requests.maximum_backoff, Period::from_secs(1));
+    assert_eq!(config.stored_inboxes().count(), 0);
+    assert_eq!(Config::parse(&config.to_json().unwrap()).unwrap(), config);
+}
+
+#[test]
+fn what_makes_no_sense_without_a_table_or_with_one_is_refused() {
+    let with =
+        |field: &str| FEED.replace("    table: none\n", &format!("    table: none\n    {field}\n"));
+    let delivering = |field: &str| FEED.replace("inbox\" }", &format!("inbox\", {field} }}"));
+    for (yaml, problem) in [
+        (
+            with("consumerGroup: g"),
+            "inbox `feed`: `consumerGroup` makes no sense with `table: none`, as every sidecar reads everything",
+        ),
+        (
+            with("retention: 1d"),
+            "`retention` makes no sense with `table: none`, as nothing is kept",
+        ),
+        (
+            delivering("maximumAttempts: 3"),
+            "`deliver.maximumAttempts` makes no sense with `table: none`",
+        ),
+        (
+            delivering("maximumCrashes: 0"),
+            "`deliver.maximumCrashes` makes no sense with `table: none`",
+        ),
+        (
+            delivering("deadLetterTopic: x"),
+            "`deliver.deadLetterTopic` makes no sense with `table: none`, as there are no dead letters",
+        ),
+        (delivering("giveUpAfter: 0s"), "inboxes[0].deliver.giveUpAfter: must be at least 1ms"),
+        (
+            MINIMAL.replace("inbox\" }", "inbox\", giveUpAfter: 1m }"),
+            "inbox `updates`: `deliver.giveUpAfter` makes no sense with a table, which loses nothing",
+        ),
+        (MINIMAL.replace("    consumerGroup: orders\n", ""), "`consumerGroup` is missing"),
+        (
+            MINIMAL.replace("database:\n  url: { env: DATABASE_URL }\n", ""),
+            "database: is missing, and outbox `orders` has a table",
+        ),
+        (
+            format!("database: {{ url: {{ env: URL }} }}\n{FEED}"),
+            "database: there is no outbox, and no inbox with a table, so nothing to use it for",
+        ),
+    ] {
+        let message = error(&yaml);
+        assert!(message.contains(problem), "{message} does not contain {problem}");
+    }
+}

@@ -20,10 +20,20 @@ pub(super) fn add(spec: &mut Value) {
     set(
         spec,
         "",
-        &[(
-            "(has(self.outboxes) && self.outboxes.size() > 0) || (has(self.inboxes) && self.inboxes.size() > 0)",
-            "there is neither an outbox nor an inbox, so nothing to do",
-        )],
+        &[
+            (
+                "(has(self.outboxes) && self.outboxes.size() > 0) || (has(self.inboxes) && self.inboxes.size() > 0)",
+                "there is neither an outbox nor an inbox, so nothing to do",
+            ),
+            (
+                "has(self.database) || !((has(self.outboxes) && self.outboxes.size() > 0) || (has(self.inboxes) && self.inboxes.exists(i, i.table != 'none')))",
+                "database is missing, and there is an outbox, or an inbox with a table",
+            ),
+            (
+                "!has(self.database) || (has(self.outboxes) && self.outboxes.size() > 0) || !has(self.inboxes) || self.inboxes.size() == 0 || self.inboxes.exists(i, i.table != 'none')",
+                "there is no outbox, and no inbox with a table, so nothing to use database for; leave it out",
+            ),
+        ],
     );
     list(spec, "/properties/outboxes");
     set(
@@ -50,9 +60,31 @@ pub(super) fn add(spec: &mut Value) {
         spec,
         "/properties/inboxes",
         &[(
-            "self.all(i, self.exists_one(other, other.consumerGroup == i.consumerGroup))",
+            "self.all(i, !has(i.consumerGroup) || self.exists_one(other, has(other.consumerGroup) && other.consumerGroup == i.consumerGroup))",
             "two inboxes have the same consumerGroup; members of one group would share its messages",
         )],
+    );
+    set(
+        spec,
+        "/properties/inboxes/items",
+        &[
+            (
+                "self.table == 'none' || has(self.consumerGroup)",
+                "consumerGroup is missing; only an inbox with `table: none` has none",
+            ),
+            (
+                "self.table == 'none' || !has(self.deliver.giveUpAfter)",
+                "deliver.giveUpAfter makes no sense with a table, which loses nothing",
+            ),
+            (
+                "self.table != 'none' || !(has(self.consumerGroup) || has(self.retention))",
+                "consumerGroup and retention make no sense with `table: none`, as every sidecar reads everything and nothing is kept",
+            ),
+            (
+                "self.table != 'none' || !(has(self.deliver.maximumAttempts) || has(self.deliver.maximumCrashes) || has(self.deliver.deadLetterTopic))",
+                "maximumAttempts, maximumCrashes and deadLetterTopic make no sense with `table: none`, where deliver.giveUpAfter says how long a message is tried",
+            ),
+        ],
     );
     set(
         spec,
@@ -69,6 +101,7 @@ pub(super) fn add(spec: &mut Value) {
     );
     bound(spec, "/properties/outboxes/items/properties/table", "maxLength", 127);
     bound(spec, "/properties/outboxes/items/properties/lease", "maxLength", 32);
+    bound(spec, "/properties/inboxes/items/properties/table", "maxLength", 127);
     bound(spec, "/properties/inboxes/items/properties/consumerGroup", "maxLength", 255);
 }
 

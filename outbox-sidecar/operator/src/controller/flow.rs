@@ -161,11 +161,16 @@ fn judge_outbox(outbox: &Outbox, reports: &Reports<'_>) -> Problem {
 }
 
 fn judge_inbox(inbox: &Inbox, reports: &Reports<'_>) -> Problem {
-    let name = &inbox.name;
+    let name = inbox.name();
     let mut owned = 0;
+    let mut idle = None;
     for (pod, report) in reports {
         let part = report.inboxes.get(name);
-        owned += part.map_or(0, |part| part.owned_partitions);
+        let of_pod = part.map_or(0, |part| part.owned_partitions);
+        owned += of_pod;
+        if of_pod == 0 {
+            idle.get_or_insert(pod);
+        }
         let waiting = report.waiting_for.as_deref();
         if let Some(what) = waiting.or_else(|| part.and_then(|part| part.waiting_for.as_deref())) {
             return Some((
@@ -174,13 +179,18 @@ fn judge_inbox(inbox: &Inbox, reports: &Reports<'_>) -> Problem {
             ));
         }
     }
-    (owned == 0).then(|| {
-        let message = format!(
+    let message = match (inbox, idle) {
+        (Inbox::Stored(stored), _) if owned == 0 => format!(
             "inbox {name}: no sidecar has been assigned partitions of its topics; another member of the consumer group {} may have them all",
-            inbox.consumer_group
-        );
-        (Reason::PartitionsNotAssigned, message)
-    })
+            stored.consumer_group
+        ),
+        // There each reads for itself.
+        (Inbox::Broadcast(_), Some(pod)) => {
+            format!("inbox {name}: reads no partition of its topics yet (pod {pod})")
+        }
+        _ => return None,
+    };
+    Some((Reason::PartitionsNotAssigned, message))
 }
 
 fn configuration(config: &Config, reports: &Reports<'_>) -> Option<Verdict> {

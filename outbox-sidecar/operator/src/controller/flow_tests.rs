@@ -151,3 +151,20 @@ fn a_sidecar_with_another_configuration_is_told() {
         "pod a goes on with the configuration before: kafka.tls.ca: no such file"
     );
 }
+
+#[test]
+fn a_feed_flows_when_every_sidecar_reads_it() {
+    let spec = json!({
+        "kafka": { "bootstrapServers": ["kafka:9092"] },
+        "inboxes": [{
+            "name": "i", "table": "none", "topics": ["u"],
+            "deliver": { "url": "http://127.0.0.1:1/inbox" },
+        }],
+    });
+    let config = RelaySpec(spec).mounted().unwrap().config;
+    let judged = |observed: &[Observed]| flow(&config, observed, &nobody()).inbox;
+    assert_eq!(judged(&[sidecar("a", 0, 6), sidecar("b", 0, 6)]).reason, Reason::Flowing);
+    let lagging = judged(&[sidecar("a", 0, 6), sidecar("b", 0, 0)]);
+    assert_eq!(lagging.reason, Reason::PartitionsNotAssigned);
+    assert_eq!(lagging.message, "inbox i: reads no partition of its topics yet (pod b)");
+}

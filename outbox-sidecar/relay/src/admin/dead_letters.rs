@@ -1,16 +1,12 @@
-//! `/dead-letters` of the admin port, for whoever is on the same machine or in
-//! the same pod.
+//! `/dead-letters` of the admin port, for whom [`access`] lets in.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
     Json, Router,
-    extract::{ConnectInfo, Path, Query, Request, State, rejection::JsonRejection},
-    http::{StatusCode, header::HOST},
-    middleware::{self, Next},
+    extract::{Path, Query, State, rejection::JsonRejection},
+    http::StatusCode,
+    middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -20,7 +16,7 @@ use outbox_sidecar_core::{
 };
 use serde_json::json;
 
-use super::Admin;
+use super::{Admin, access};
 use crate::{
     dead_letter::{DeadLetters, Decision},
     error::{Error, chain},
@@ -64,40 +60,14 @@ impl From<Error> for Problem {
 }
 
 /// The routes. In a pod the port is open to the network, and these show and move
-/// business data: only loopback gets in, as `kubectl exec` and `port-forward` do.
-pub(super) fn routes() -> Router<Admin> {
+/// business data.
+pub(super) fn routes(admin: &Admin) -> Router<Admin> {
     Router::new()
         .route("/dead-letters", get(list))
         .route("/dead-letters/{side}/{name}/{id}", get(show))
         .route("/dead-letters/retry", post(retry))
         .route("/dead-letters/skip", post(skip))
-        .route_layer(middleware::from_fn(only_from_loopback))
-}
-
-/// A browser on the same machine is on loopback too: a page of another site is
-/// kept out by the host it asks for, and by the body having to be JSON.
-async fn only_from_loopback(
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    if peer.ip().to_canonical().is_loopback() && is_loopback(host) {
-        return next.run(request).await;
-    }
-    let problem = "dead letters are only for loopback; use kubectl exec or kubectl port-forward";
-    Problem(StatusCode::FORBIDDEN, problem.into()).into_response()
-}
-
-/// Whether a `Host` header names this machine.
-fn is_loopback(host: &str) -> bool {
-    if let Ok(address) = host.parse::<SocketAddr>() {
-        return address.ip().is_loopback();
-    }
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    name == "localhost"
-        || name.parse::<IpAddr>().or(address).is_ok_and(|address| address.is_loopback())
+        .route_layer(middleware::from_fn_with_state(admin.token.clone(), access::check))
 }
 
 async fn list(
@@ -152,27 +122,4 @@ async fn settle(
 
 fn bad_request(error: impl std::error::Error) -> Problem {
     Problem(StatusCode::BAD_REQUEST, error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_hosts_of_this_machine_are_loopback() {
-        for host in
-            ["localhost", "localhost:9100", "127.0.0.1", "127.0.0.1:9100", "[::1]:9100", "[::1]"]
-        {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in [
-            "",
-            "example.com",
-            "localhost.example.com:9100",
-            "10.0.0.1:9100",
-            "127.0.0.1.example.com",
-        ] {
-            assert!(!is_loopback(host), "{host}");
-        }
-    }
 }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use outbox_sidecar_core::{config::Config, record::Mapping};
+use outbox_sidecar_core::{
+    config::{Config, Database},
+    record::Mapping,
+};
 
 use crate::{
     database::{
@@ -28,23 +31,9 @@ pub struct Report {
 /// A secret is not there, or the database or the brokers are away.
 pub async fn inspect(config: &Config) -> Result<Report, Error> {
     let mut report = Report::default();
-    let pool = database::pool(&config.database)?;
-    let client = pool.get().await?;
-    report.add("the schema outbox_sidecar".into(), inspect_schema(&client).await?);
-    for outbox in &config.outboxes {
-        let (_, mut findings) = inspect_outbox(&client, outbox).await?;
-        findings.extend(inspect_cursors(&client, outbox).await?);
-        // What is in a table that cannot be read is for the next time.
-        if findings.iter().all(|finding| !finding.fatal) {
-            findings.extend(inspect_rows(&client, outbox).await?);
-        }
-        report.add(format!("outbox `{}`, table {}", outbox.name, outbox.table), findings);
+    if let Some(database) = &config.database {
+        report.tables(config, database).await?;
     }
-    for inbox in &config.inboxes {
-        let findings = inspect_inbox(&client, inbox).await?;
-        report.add(format!("inbox `{}`, table {}", inbox.name, inbox.table), findings);
-    }
-    drop(client);
     if !config.topics.create {
         report.add("the topics".into(), missing_topics(config).await?);
     }
@@ -54,7 +43,7 @@ pub async fn inspect(config: &Config) -> Result<Report, Error> {
 async fn missing_topics(config: &Config) -> Result<Vec<Finding>, Error> {
     let mappings: Vec<_> = config.outboxes.iter().map(Mapping::new).collect();
     let mut topics: BTreeSet<&str> =
-        config.inboxes.iter().flat_map(|inbox| &inbox.topics).map(String::as_str).collect();
+        config.inboxes.iter().flat_map(|inbox| inbox.topics()).map(String::as_str).collect();
     topics.extend(mappings.iter().filter_map(Mapping::constant_topic));
     let existing = TopicMaker::new(&config.kafka, config.topics.clone())?.existing().await?;
     let missing = topics.into_iter().filter(|topic| !existing.contains(*topic));
@@ -69,6 +58,26 @@ async fn missing_topics(config: &Config) -> Result<Vec<Finding>, Error> {
 }
 
 impl Report {
+    async fn tables(&mut self, config: &Config, database: &Database) -> Result<(), Error> {
+        let pool = database::pool(database)?;
+        let client = pool.get().await?;
+        self.add("the schema outbox_sidecar".into(), inspect_schema(&client).await?);
+        for outbox in &config.outboxes {
+            let (_, mut findings) = inspect_outbox(&client, outbox).await?;
+            findings.extend(inspect_cursors(&client, outbox).await?);
+            // What is in a table that cannot be read is for the next time.
+            if findings.iter().all(|finding| !finding.fatal) {
+                findings.extend(inspect_rows(&client, outbox).await?);
+            }
+            self.add(format!("outbox `{}`, table {}", outbox.name, outbox.table), findings);
+        }
+        for inbox in config.stored_inboxes() {
+            let findings = inspect_inbox(&client, inbox).await?;
+            self.add(format!("inbox `{}`, table {}", inbox.name, inbox.table), findings);
+        }
+        Ok(())
+    }
+
     fn add(&mut self, part: String, findings: Vec<Finding>) {
         if !findings.is_empty() {
             self.parts.push((part, findings));

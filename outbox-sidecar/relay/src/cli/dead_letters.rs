@@ -91,7 +91,7 @@ pub(crate) struct Settle {
 impl From<FilterArguments> for Filter {
     fn from(arguments: FilterArguments) -> Self {
         let FilterArguments { outbox, inbox, key, id } = arguments;
-        Self { outbox, inbox, key, id }
+        Self { side: None, outbox, inbox, key, id }
     }
 }
 
@@ -156,7 +156,7 @@ async fn decide(decision: Decision, settle: Settle, done: &str) -> anyhow::Resul
 
 fn open(source: &Source) -> anyhow::Result<DeadLetters> {
     let config = check::read(&source.config)?;
-    let pool = database::pool(&config.database)?;
+    let pool = database::pool_of(&config)?;
     Ok(DeadLetters::new(config, pool))
 }
 

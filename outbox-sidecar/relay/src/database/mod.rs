@@ -66,7 +66,7 @@ pub(crate) fn settings(
 /// Makes the pool; connections are opened when first used.
 ///
 /// # Errors
-/// As for [`settings`].
+/// The secret, the URL or the certificates are not usable.
 pub fn pool(config: &config::Database) -> Result<Pool, Error> {
     let (connection, tls) = settings(config)?;
     let manager = Manager::from_config(
@@ -84,6 +84,14 @@ pub fn pool(config: &config::Database) -> Result<Pool, Error> {
         })
         .build()
         .map_err(|error| Error::Tls(error.to_string()))
+}
+
+/// The pool of a configuration, if it has a database.
+///
+/// # Errors
+/// As for [`pool`].
+pub fn pool_of(config: &config::Config) -> Result<Option<Pool>, Error> {
+    config.database.as_ref().map(pool).transpose()
 }
 
 #[cfg(test)]

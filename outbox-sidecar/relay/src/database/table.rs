@@ -7,7 +7,7 @@ use std::{
 
 use deadpool_postgres::Client;
 use outbox_sidecar_core::{
-    config::{Inbox, Outbox},
+    config::{Outbox, StoredInbox},
     sql_name::TableName,
 };
 use tokio_postgres::types::Type;
@@ -65,7 +65,7 @@ pub(super) async fn stray_row(client: &Client, outbox: &Outbox) -> Result<Option
 ///
 /// # Errors
 /// What is missing or has another type; or the database is away.
-pub async fn check_inbox(client: &Client, inbox: &Inbox) -> Result<(), Error> {
+pub async fn check_inbox(client: &Client, inbox: &StoredInbox) -> Result<(), Error> {
     refuse(&inbox.table, inspect_inbox(client, inbox).await?)
 }
 

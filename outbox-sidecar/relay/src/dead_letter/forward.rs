@@ -105,7 +105,7 @@ impl Forwarder {
             let topic = outbox.poison.dead_letter_topic.as_deref()?;
             Some((Side::Outbox, outbox.name.as_str(), topic))
         });
-        let inboxes = self.config.inboxes.iter().filter_map(|inbox| {
+        let inboxes = self.config.stored_inboxes().filter_map(|inbox| {
             let topic = inbox.deliver.dead_letter_topic.as_deref()?;
             Some((Side::Inbox, inbox.name.as_str(), topic))
         });
@@ -180,7 +180,7 @@ impl Forwarder {
                     None => Ok(None),
                 }
             }
-            Side::Inbox => match self.config.inboxes.iter().find(|inbox| inbox.name == name) {
+            Side::Inbox => match self.config.stored_inboxes().find(|inbox| inbox.name == name) {
                 Some(config) => inbox::record(client, config, id).await,
                 None => Ok(None),
             },

@@ -6,6 +6,7 @@ use deadpool_postgres::{Client, Transaction};
 use outbox_sidecar_core::{
     config,
     dead_letter::{DeadLetter, Filter, Origin, Place, Side},
+    event,
 };
 use serde_json::{Value, json};
 use tokio_postgres::types::Type;
@@ -16,7 +17,7 @@ use crate::error::Error;
 
 pub(super) async fn list(
     client: &Client,
-    inbox: &config::Inbox,
+    inbox: &config::StoredInbox,
     filter: &Filter,
     after: Option<&Place>,
     limit: i64,
@@ -76,7 +77,7 @@ pub(super) async fn list(
 
 pub(super) async fn row(
     client: &Client,
-    inbox: &config::Inbox,
+    inbox: &config::StoredInbox,
     id: &str,
 ) -> Result<Option<Value>, Error> {
     let statement = format!(
@@ -98,7 +99,7 @@ pub(super) async fn row(
 /// What goes to the dead-letter topic; none if it is no dead letter any more.
 pub(super) async fn record(
     client: &Client,
-    inbox: &config::Inbox,
+    inbox: &config::StoredInbox,
     id: &str,
 ) -> Result<Option<Record>, Error> {
     let statement = format!(
@@ -111,7 +112,12 @@ pub(super) async fn record(
         .query_typed(&statement, &[(&id, Type::TEXT)])
         .await
         .map_err(Error::database("read a dead letter for its topic"))?;
-    Ok(rows.first().map(Record::of))
+    Ok(rows.first().map(|row| {
+        let mut record = Record::of(row);
+        // The new record has a timestamp of its own.
+        record.headers.retain(|(name, _)| name != event::TIMESTAMP);
+        record
+    }))
 }
 
 /// Bytes as JSON or text if they are that.
@@ -130,7 +136,7 @@ fn readable(bytes: Option<&[u8]>, json: bool) -> Value {
 /// partitions; a skip counts as processed.
 pub(super) async fn settle(
     transaction: &Transaction<'_>,
-    inbox: &config::Inbox,
+    inbox: &config::StoredInbox,
     decision: Decision,
     letters: &[DeadLetter],
 ) -> Result<Outcome, Error> {

@@ -10,9 +10,9 @@ pub mod forward;
 mod inbox;
 mod outbox;
 
-use deadpool_postgres::Pool;
+use deadpool_postgres::{Client, Pool};
 use outbox_sidecar_core::{
-    config::Config,
+    config::{Config, StoredInbox},
     dead_letter::{Address, Detail, Filter, MAXIMUM_PAGE, Page, Place, Settled, Side},
 };
 
@@ -25,7 +25,8 @@ const BATCH: u16 = 500;
 #[derive(Clone)]
 pub struct DeadLetters {
     config: Config,
-    pool: Pool,
+    /// Where there are tables.
+    pool: Option<Pool>,
 }
 
 /// What a person decides.
@@ -48,7 +49,7 @@ impl Decision {
 
 impl DeadLetters {
     /// Those of this configuration.
-    pub fn new(config: Config, pool: Pool) -> Self {
+    pub fn new(config: Config, pool: Option<Pool>) -> Self {
         Self { config, pool }
     }
 
@@ -65,10 +66,13 @@ impl DeadLetters {
         limit: u16,
     ) -> Result<Page, Error> {
         let limit = usize::from(limit.clamp(1, MAXIMUM_PAGE));
-        let client = self.pool.get().await?;
+        let sources = self.sources(filter)?;
         let mut items = Vec::new();
-        for (side, name) in self
-            .sources(filter)?
+        if sources.is_empty() {
+            return Ok(Page { items, next: None });
+        }
+        let client = self.client().await?;
+        for (side, name) in sources
             .into_iter()
             .skip_while(|source| after.is_some_and(|place| place.of() != *source))
         {
@@ -100,7 +104,7 @@ impl DeadLetters {
     pub async fn show(&self, address: &Address) -> Result<Option<Detail>, Error> {
         let (filter, name) = (address.filter(), &address.name);
         let Some(letter) = self.list(&filter, None, 1).await?.items.pop() else { return Ok(None) };
-        let client = self.pool.get().await?;
+        let client = self.client().await?;
         let row = match address.side {
             Side::Outbox => outbox::row(&client, self.outbox(name)?, &letter.id).await?,
             Side::Inbox => inbox::row(&client, self.inbox(name)?, &letter.id).await?,
@@ -123,7 +127,7 @@ impl DeadLetters {
         for (side, name) in self.sources(filter)? {
             let mut after = None;
             loop {
-                let mut client = self.pool.get().await?;
+                let mut client = self.client().await?;
                 let letters = match side {
                     Side::Outbox => {
                         outbox::list(&client, name, filter, after.as_ref(), BATCH.into()).await?
@@ -166,7 +170,7 @@ impl DeadLetters {
             self.inbox(name)?;
         }
         let outboxes = self.config.outboxes.iter().map(|o| (Side::Outbox, o.name.as_str()));
-        let inboxes = self.config.inboxes.iter().map(|i| (Side::Inbox, i.name.as_str()));
+        let inboxes = self.config.stored_inboxes().map(|i| (Side::Inbox, i.name.as_str()));
         Ok(outboxes.chain(inboxes).filter(|(side, name)| filter.includes(*side, name)).collect())
     }
 
@@ -178,12 +182,19 @@ impl DeadLetters {
         })
     }
 
-    fn inbox(&self, name: &str) -> Result<&outbox_sidecar_core::config::Inbox, Error> {
-        let inboxes = &self.config.inboxes;
-        inboxes.iter().find(|inbox| inbox.name == name).ok_or_else(|| {
-            let names: Vec<_> = inboxes.iter().map(|inbox| inbox.name.as_str()).collect();
+    fn inbox(&self, name: &str) -> Result<&StoredInbox, Error> {
+        self.config.stored_inboxes().find(|inbox| inbox.name == name).ok_or_else(|| {
+            let names: Vec<_> =
+                self.config.stored_inboxes().map(|inbox| inbox.name.as_str()).collect();
             unknown(Side::Inbox, name, &names)
         })
+    }
+
+    async fn client(&self) -> Result<Client, Error> {
+        match &self.pool {
+            Some(pool) => Ok(pool.get().await?),
+            None => Err(Error::Table("the configuration has no tables, and no database".into())),
+        }
     }
 }
 

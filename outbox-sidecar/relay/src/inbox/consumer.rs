@@ -6,9 +6,13 @@ use std::{
     str,
 };
 
-use outbox_sidecar_core::{config, delivery::Partition, event::InboxMessage};
+use outbox_sidecar_core::{
+    config,
+    delivery::Partition,
+    event::{self, InboxMessage},
+};
 use rdkafka::{
-    ClientContext, Message as _, Statistics,
+    ClientConfig, ClientContext, Message as _, Statistics,
     config::{FromClientConfigAndContext as _, RDKafkaLogLevel},
     consumer::{BaseConsumer, Consumer as _, ConsumerContext, Rebalance, StreamConsumer},
     error::KafkaError,
@@ -107,25 +111,18 @@ fn names(partitions: &TopicPartitionList) -> Vec<(String, i32)> {
 /// The Kafka settings are not usable.
 pub fn subscribe(
     kafka: &config::Kafka,
-    inbox: &config::Inbox,
+    inbox: &config::StoredInbox,
     metrics: InboxMetrics,
 ) -> Result<(StreamConsumer<Context>, mpsc::UnboundedReceiver<Ownership>), Error> {
-    let mut client = client_config(kafka)?;
-    let defaults = [
+    let mut client = settings(kafka)?;
+    let group = [
         ("auto.offset.reset", "earliest"),
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("session.timeout.ms", "10000"),
         ("heartbeat.interval.ms", "2000"),
-        ("fetch.wait.max.ms", "500"),
-        ("fetch.error.backoff.ms", "100"),
-        ("queued.max.messages.kbytes", "16384"),
         ("auto.commit.interval.ms", "1000"),
-        ("statistics.interval.ms", "5000"),
-        // A topic that is made later is noticed soon.
-        ("topic.metadata.refresh.interval.ms", "10000"),
-        ("allow.auto.create.topics", "false"),
     ];
-    for (name, value) in defaults {
+    for (name, value) in group {
         if !kafka.properties.contains_key(name) {
             client.set(name, value);
         }
@@ -146,6 +143,48 @@ pub fn subscribe(
     Ok((consumer, changes))
 }
 
+/// Reads what it is assigned, in no group: it joins none, and commits nothing.
+///
+/// # Errors
+/// The Kafka settings are not usable.
+pub fn unattached(
+    kafka: &config::Kafka,
+    metrics: InboxMetrics,
+) -> Result<StreamConsumer<Context>, Error> {
+    let mut client = settings(kafka)?;
+    client
+        // The client's interface wants a name, which no broker gets to remember.
+        .set("group.id", &kafka.client_id)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        // What is no longer there is not made up for: the feed goes on with what is new.
+        .set("auto.offset.reset", "latest");
+    // Nothing is told of ownership, which does not change.
+    let (ownership, _) = mpsc::unbounded_channel();
+    let context = Context { ownership, metrics, health: BrokerHealth::default() };
+    StreamConsumer::from_config_and_context(&client, context)
+        .map_err(Error::kafka("set up the Kafka consumer"))
+}
+
+fn settings(kafka: &config::Kafka) -> Result<ClientConfig, Error> {
+    let mut client = client_config(kafka)?;
+    let defaults = [
+        ("fetch.wait.max.ms", "500"),
+        ("fetch.error.backoff.ms", "100"),
+        ("queued.max.messages.kbytes", "16384"),
+        ("statistics.interval.ms", "5000"),
+        // A topic that is made later is noticed soon.
+        ("topic.metadata.refresh.interval.ms", "10000"),
+        ("allow.auto.create.topics", "false"),
+    ];
+    for (name, value) in defaults {
+        if !kafka.properties.contains_key(name) {
+            client.set(name, value);
+        }
+    }
+    Ok(client)
+}
+
 /// A message as it goes into the inbox. Its id is the `id` header if that is a
 /// UUID, and otherwise made from where the message stands, so that it is the
 /// same each time it is read.
@@ -164,6 +203,11 @@ pub fn inbox_message(message: &BorrowedMessage<'_>) -> InboxMessage {
             }
         }
     }
+    // It is ours to say, not a header's of that name.
+    headers.remove(event::TIMESTAMP);
+    if let Some(timestamp) = timestamp(message) {
+        headers.insert(event::TIMESTAMP.to_owned(), timestamp.to_string());
+    }
     InboxMessage {
         id: id
             .unwrap_or_else(|| position_id(message.topic(), message.partition(), message.offset())),
@@ -176,6 +220,13 @@ pub fn inbox_message(message: &BorrowedMessage<'_>) -> InboxMessage {
         headers,
         received_at: jiff::Timestamp::now(),
     }
+}
+
+/// When the record was made, or appended to the log, as its topic has it; `None` if it says
+/// nothing, or nothing that is a time.
+fn timestamp(message: &BorrowedMessage<'_>) -> Option<jiff::Timestamp> {
+    let milliseconds = message.timestamp().to_millis().filter(|milliseconds| *milliseconds >= 0)?;
+    jiff::Timestamp::from_millisecond(milliseconds).ok()
 }
 
 /// The headers whose names are text. The client panics at one that is not, and
@@ -194,10 +245,20 @@ fn position_id(topic: &str, partition: i32, offset: i64) -> Uuid {
     Uuid::new_v5(&POSITION_NAMESPACE, format!("{topic}-{partition}-{offset}").as_bytes())
 }
 
-/// The partition by its topic's place in the inbox's list.
-pub fn partition(inbox: &config::Inbox, topic: &str, partition: i32) -> Option<Partition> {
-    let topic = inbox.topics.iter().position(|name| name == topic)?;
+/// The partition by its topic's place in the list of an inbox.
+pub fn partition(topics: &[String], topic: &str, partition: i32) -> Option<Partition> {
+    let topic = topics.iter().position(|name| name == topic)?;
     Some(Partition { topic, partition })
+}
+
+/// Roughly what a message takes in memory.
+pub fn memory(message: &InboxMessage) -> usize {
+    const FIXED: usize = 256;
+    let headers: usize = message.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    FIXED
+        + message.payload.as_ref().map_or(0, Vec::len)
+        + 2 * message.key.as_ref().map_or(0, Vec::len)
+        + headers
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! that somebody sent on their way again.
 
 use deadpool_postgres::Pool;
-use outbox_sidecar_core::config::Inbox;
+use outbox_sidecar_core::config::StoredInbox;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
@@ -25,7 +25,7 @@ pub struct DeadLetters {
 
 impl DeadLetters {
     /// Writes the statements for an inbox.
-    pub fn new(pool: Pool, inbox: &Inbox) -> Self {
+    pub fn new(pool: Pool, inbox: &StoredInbox) -> Self {
         let table = inbox.table.quoted();
         let owned = "(topic, partition) IN (SELECT * FROM unnest($1::text[], $2::int4[]))";
         Self {

@@ -11,33 +11,29 @@ use std::{
 
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use outbox_sidecar_core::{
-    config::Deliver,
     delivery::{Batch, BatchLimit, Outcome, Partition, Pending, Scheduler, Settled, TrialEnd},
-    event::{self, BATCH_MEDIA_TYPE, DeliveryAnswer, InboxMessage},
+    event::InboxMessage,
 };
-use reqwest::{StatusCode, header::CONTENT_TYPE};
 use tokio::{sync::mpsc, time::sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{http::Clients, ingest::InboxRelay, store::Store, suspects::Suspects};
-use crate::{
-    error::{Error, chain},
-    metrics::InboxMetrics,
-    status::InboxStatus,
+use super::{
+    endpoint::{Endpoint, Refusal},
+    ingest::InboxRelay,
+    store::Store,
+    suspects::Suspects,
 };
+use crate::{error::Error, metrics::InboxMetrics, status::InboxStatus};
 
 /// Messages in memory at most; beyond it they wait in Kafka.
-const MAXIMUM_QUEUED: usize = 10_000;
+pub(super) const MAXIMUM_QUEUED: usize = 10_000;
 
 /// Bytes in memory at most; beyond it messages wait in Kafka.
-const MAXIMUM_QUEUED_BYTES: usize = 16 << 20;
+pub(super) const MAXIMUM_QUEUED_BYTES: usize = 16 << 20;
 
 /// Bytes per request; one larger message still goes, alone.
-const MAXIMUM_REQUEST_BYTES: usize = 1 << 20;
-
-/// How much of an answer is read.
-const MAXIMUM_ANSWER_BYTES: usize = 4 << 20;
+pub(super) const MAXIMUM_REQUEST_BYTES: usize = 1 << 20;
 
 /// What the ingestion tells the delivery.
 pub enum Work {
@@ -89,18 +85,6 @@ struct Delivered {
     took: Duration,
 }
 
-/// A request that failed as a whole.
-enum Refusal {
-    /// No connection: the messages are not to blame.
-    Unreachable(String),
-    /// One of the messages may be why.
-    Failed(String),
-    /// There was no answer. One of the messages may be why.
-    BrokeOff { timed_out: bool, problem: String },
-    /// It was not sent at all.
-    NotBegun(Error),
-}
-
 impl Delivery {
     /// An empty queue.
     pub fn new(relay: &InboxRelay, store: Arc<Store>, fill: Fill) -> Self {
@@ -110,12 +94,12 @@ impl Delivery {
             suspects: Suspects::new(relay.pool.clone(), &relay.config.name),
             fill,
             scheduler: Scheduler::new(deliver.retry_policy()),
-            endpoint: Endpoint::new(relay.http.clone(), deliver),
+            endpoint: Endpoint::new(relay.http.clone(), &deliver.requests),
             limit: BatchLimit {
-                messages: usize::from(deliver.batch),
+                messages: usize::from(deliver.requests.batch),
                 bytes: MAXIMUM_REQUEST_BYTES,
             },
-            concurrency: usize::from(deliver.concurrency),
+            concurrency: usize::from(deliver.requests.concurrency),
             in_flight: FuturesUnordered::new(),
             inbox: relay.config.name.clone(),
             applied: Arc::clone(&relay.applied),
@@ -188,7 +172,8 @@ impl Delivery {
                     let answer = Err(Refusal::NotBegun(error));
                     return Delivered { batch, answer, took: started.elapsed() };
                 }
-                let answer = endpoint.deliver(&batch).await;
+                let messages = batch.messages.iter().map(|pending| &pending.message);
+                let answer = endpoint.deliver(messages, batch.trial).await;
                 Delivered { batch, answer, took: started.elapsed() }
             };
             self.in_flight.push(request.boxed());
@@ -253,104 +238,11 @@ impl Delivery {
     }
 }
 
-impl Refusal {
-    fn outcome(&self) -> Outcome {
-        match self {
-            Self::Unreachable(_) | Self::NotBegun(_) => Outcome::Outage,
-            Self::Failed(_) => Outcome::Suspect,
-            Self::BrokeOff { timed_out, problem } => {
-                Outcome::BrokeOff { timed_out: *timed_out, problem: problem.clone() }
-            }
-        }
-    }
-
-    fn problem(&self) -> String {
-        match self {
-            Self::Unreachable(problem) | Self::Failed(problem) | Self::BrokeOff { problem, .. } => {
-                problem.clone()
-            }
-            Self::NotBegun(error) => chain(error),
-        }
-    }
-
-    fn of(error: &reqwest::Error) -> Self {
-        let problem = chain(error);
-        if error.is_connect() {
-            Self::Unreachable(problem)
-        } else if error.is_builder() {
-            Self::Failed(problem)
-        } else {
-            Self::BrokeOff { timed_out: error.is_timeout(), problem }
-        }
-    }
-}
-
-/// The application's HTTP endpoint.
-#[derive(Clone)]
-struct Endpoint {
-    http: Clients,
-    url: Arc<str>,
-    timeout: Duration,
-}
-
-impl Endpoint {
-    fn new(http: Clients, deliver: &Deliver) -> Self {
-        Self { http, url: deliver.url.as_str().into(), timeout: deliver.timeout.get() }
-    }
-
-    /// What the application said of each message, or why it said nothing.
-    async fn deliver(
-        &self,
-        batch: &Batch<InboxMessage>,
-    ) -> Result<HashMap<Uuid, Outcome>, Refusal> {
-        let body = event::batch_body(batch.messages.iter().map(|pending| &pending.message))
-            .map_err(|error| Refusal::Failed(error.to_string()))?;
-        let http = if batch.trial { &self.http.own } else { &self.http.kept };
-        let response = http
-            .post(&*self.url)
-            .timeout(self.timeout)
-            .header(CONTENT_TYPE, BATCH_MEDIA_TYPE)
-            .body(body)
-            .send()
-            .await
-            .map_err(|error| Refusal::of(&error))?;
-        let status = response.status();
-        if status == StatusCode::PAYLOAD_TOO_LARGE
-            && let [only] = batch.messages.as_slice()
-        {
-            let reason = format!("the application refuses its size with {status}");
-            return Ok(HashMap::from([(only.id, Outcome::Rejected(reason))]));
-        }
-        if status != StatusCode::OK {
-            return Err(Refusal::Failed(format!("POST {} answered {status}", self.url)));
-        }
-        let answer = read(response).await?;
-        DeliveryAnswer::parse(&answer).map(DeliveryAnswer::outcomes).map_err(|error| {
-            Refusal::Failed(format!(
-                "POST {} answered something else than results: {error}",
-                self.url
-            ))
-        })
-    }
-}
-
-async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, Refusal> {
-    let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(|error| Refusal::of(&error))? {
-        if body.len() + piece.len() > MAXIMUM_ANSWER_BYTES {
-            let problem = format!("the answer is longer than {MAXIMUM_ANSWER_BYTES} bytes");
-            return Err(Refusal::Failed(problem));
-        }
-        body.extend_from_slice(&piece);
-    }
-    Ok(body)
-}
-
 /// Random enough to spread retries.
-fn jitter() -> u64 {
+pub(super) fn jitter() -> u64 {
     Uuid::new_v4().as_u64_pair().0
 }
 
-fn far_off() -> Instant {
+pub(super) fn far_off() -> Instant {
     Instant::now() + Duration::from_secs(3600)
 }

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    consumer::{self, Context, Ownership},
+    consumer::{self, Context, Ownership, memory},
     dead::DeadLetters,
     deliver::{Delivery, Fill, Work},
     http::Clients,
@@ -55,7 +55,7 @@ const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 /// Everything one inbox needs; it can be run again after an error.
 pub struct InboxRelay {
     /// The inbox.
-    pub config: config::Inbox,
+    pub config: config::StoredInbox,
     /// How to reach Kafka.
     pub kafka: config::Kafka,
     /// The database.
@@ -402,16 +402,6 @@ impl Ingest<'_> {
     }
 
     fn partition(&self, topic: &str, number: i32) -> Option<Partition> {
-        consumer::partition(&self.relay.config, topic, number)
+        consumer::partition(&self.relay.config.topics, topic, number)
     }
-}
-
-/// Roughly what a message takes in memory.
-fn memory(message: &InboxMessage) -> usize {
-    const FIXED: usize = 256;
-    let headers: usize = message.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    FIXED
-        + message.payload.as_ref().map_or(0, Vec::len)
-        + 2 * message.key.as_ref().map_or(0, Vec::len)
-        + headers
 }

@@ -1,7 +1,7 @@
 //! Removing messages applied long ago, in small batches outside the hot path.
 
 use deadpool_postgres::Pool;
-use outbox_sidecar_core::config::Inbox;
+use outbox_sidecar_core::config::StoredInbox;
 use tokio_postgres::types::Type;
 
 use crate::error::Error;
@@ -15,7 +15,7 @@ const BATCH: i64 = 1_000;
 ///
 /// # Errors
 /// The database is away.
-pub async fn purge_inbox(pool: &Pool, inbox: &Inbox) -> Result<(u64, bool), Error> {
+pub async fn purge_inbox(pool: &Pool, inbox: &StoredInbox) -> Result<(u64, bool), Error> {
     let statement = format!(
         "DELETE FROM {table} WHERE message_id = ANY (ARRAY(
              SELECT message_id FROM {table}

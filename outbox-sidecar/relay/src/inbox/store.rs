@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use deadpool_postgres::Pool;
-use outbox_sidecar_core::{config::Inbox, event::InboxMessage};
+use outbox_sidecar_core::{config::StoredInbox, event::InboxMessage};
 use serde_json::Value;
 use tokio_postgres::{
     Row,
@@ -55,7 +55,7 @@ impl StoredMessage {
 
 impl Store {
     /// Writes the statements for an inbox.
-    pub fn new(pool: Pool, inbox: &Inbox) -> Self {
+    pub fn new(pool: Pool, inbox: &StoredInbox) -> Self {
         let table = inbox.table.quoted();
         Self {
             pool,

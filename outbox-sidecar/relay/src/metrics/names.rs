@@ -13,6 +13,7 @@ pub const INBOX_CRASHES_TOTAL: &str = "outbox_sidecar_inbox_crashes_total";
 pub const INBOX_DEAD_LETTERS_PRESENT: &str = "outbox_sidecar_inbox_dead_letters_present";
 pub const INBOX_DELIVERED_TOTAL: &str = "outbox_sidecar_inbox_delivered_total";
 pub const INBOX_DELIVERY_DURATION_SECONDS: &str = "outbox_sidecar_inbox_delivery_duration_seconds";
+pub const INBOX_DROPPED_TOTAL: &str = "outbox_sidecar_inbox_dropped_total";
 pub const INBOX_DUPLICATES_TOTAL: &str = "outbox_sidecar_inbox_duplicates_total";
 pub const INBOX_PARKED_KEYS: &str = "outbox_sidecar_inbox_parked_keys";
 pub const INBOX_PURGED_TOTAL: &str = "outbox_sidecar_inbox_purged_total";

@@ -16,7 +16,7 @@ impl Metrics {
     pub fn reconfigured(&self, config: &Config) {
         self.reload_succeeded();
         let outbox = |name: &str| config.outboxes.iter().any(|outbox| outbox.name == name);
-        let inbox = |name: &str| config.inboxes.iter().any(|inbox| inbox.name == name);
+        let inbox = |name: &str| config.inboxes.iter().any(|inbox| inbox.name() == name);
         let component = |name: &str| match name.split_once('/') {
             Some(("outbox", name)) => outbox(name),
             Some(("inbox", name)) => inbox(name),
@@ -53,6 +53,7 @@ impl Metrics {
             &of.inbox_crashes,
             &of.inbox_redriven,
             &of.inbox_purged,
+            &of.inbox_dropped,
         ];
         for family in counters {
             retain(family, "inbox", inbox);

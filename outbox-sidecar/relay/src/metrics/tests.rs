@@ -27,6 +27,7 @@ fn served() -> Families {
     metrics.horizon(&[]);
     metrics.outbox("things").pending(0, Some(0.0));
     let inbox = metrics.inbox("things");
+    inbox.dropped("expired", 1);
     inbox.delivered(1, 0, 0, Duration::ZERO);
     inbox.lag("topic", 0, 0);
     let families = metrics.registry.gather();

@@ -23,6 +23,7 @@ use outbox_sidecar_core::{
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
+use self::statements::Advance;
 use super::{buckets::change_of_buckets, settlement::Settlement};
 use crate::error::Error;
 
@@ -56,7 +57,17 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 
 struct Held {
     epoch: i64,
-    cursor: Cursor,
+    /// Up to here everything is published, and that is stored, unless nothing was
+    /// between.
+    published: Cursor,
+    /// Up to here everything is read; what is between is under way.
+    read: Cursor,
+}
+
+impl Held {
+    fn at(epoch: i64, cursor: Cursor) -> Self {
+        Self { epoch, read: cursor.clone(), published: cursor }
+    }
 }
 
 /// Buckets at the same cursor, which are read together.
@@ -64,8 +75,17 @@ struct Held {
 pub struct Lane {
     /// Ascending.
     pub buckets: Vec<i32>,
+    /// In which they are held, in the same order.
+    pub epochs: Vec<i64>,
     /// Where they are.
     pub cursor: Cursor,
+}
+
+impl Lane {
+    /// Whether these are the same buckets, held all the while.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.buckets == other.buckets && self.epochs == other.epochs
+    }
 }
 
 impl Leases {
@@ -147,9 +167,10 @@ impl Leases {
 
     /// Whether a lane's buckets are still held, and nobody else moved them on.
     pub fn holds(&self, lane: &Lane) -> bool {
-        lane.buckets
-            .iter()
-            .all(|bucket| self.held.get(bucket).is_some_and(|held| held.cursor == lane.cursor))
+        lane.buckets.iter().zip(&lane.epochs).all(|(bucket, epoch)| {
+            let held = self.held.get(bucket);
+            held.is_some_and(|held| held.epoch == *epoch && held.read == lane.cursor)
+        })
     }
 
     /// Goes back to the stored cursors, as the database may be another one than
@@ -182,30 +203,97 @@ impl Leases {
         self.held.len()
     }
 
-    /// The held buckets, grouped by cursor.
+    /// The held buckets, grouped by how far they are read.
     pub fn lanes(&self) -> Vec<Lane> {
+        self.lanes_by(|held| &held.read)
+    }
+
+    /// The held buckets, grouped by how far they are published.
+    pub fn published_lanes(&self) -> Vec<Lane> {
+        self.lanes_by(|held| &held.published)
+    }
+
+    fn lanes_by(&self, cursor: impl Fn(&Held) -> &Cursor) -> Vec<Lane> {
         let mut lanes: Vec<Lane> = Vec::new();
         for (bucket, held) in &self.held {
-            match lanes.iter_mut().find(|lane| lane.cursor == held.cursor) {
-                Some(lane) => lane.buckets.push(*bucket),
-                None => lanes.push(Lane { buckets: vec![*bucket], cursor: held.cursor.clone() }),
+            let cursor = cursor(held);
+            let index = lanes.iter().position(|lane| lane.cursor == *cursor);
+            let index = index.unwrap_or_else(|| {
+                let cursor = cursor.clone();
+                lanes.push(Lane { buckets: Vec::new(), epochs: Vec::new(), cursor });
+                lanes.len() - 1
+            });
+            if let Some(lane) = lanes.get_mut(index) {
+                lane.buckets.push(*bucket);
+                lane.epochs.push(held.epoch);
             }
         }
         lanes
     }
 
-    /// Moves a lane on in memory only: nothing was published since the stored
-    /// cursor, so a restart from there repeats nothing.
-    pub fn advance_unstored(&mut self, lane: &Lane, cursor: &Cursor) {
-        for bucket in &lane.buckets {
-            if let Some(held) = self.held.get_mut(bucket) {
-                held.cursor = cursor.clone();
-            }
+    fn of_lane(&mut self, lane: &Lane, mut move_on: impl FnMut(&mut Held)) {
+        for (bucket, epoch) in lane.buckets.iter().zip(&lane.epochs) {
+            self.held.get_mut(bucket).filter(|held| held.epoch == *epoch).map(&mut move_on);
         }
     }
 
+    /// Moves a lane on in memory only: its rows up to here are read and under way.
+    pub fn has_read(&mut self, lane: &Lane, cursor: &Cursor) {
+        self.of_lane(lane, |held| held.read = cursor.clone());
+    }
+
+    /// Moves a lane on in memory only: nothing was published since the stored
+    /// cursor, so a restart from there repeats nothing.
+    pub fn advance_unstored(&mut self, lane: &Lane, cursor: &Cursor) {
+        self.of_lane(lane, |held| {
+            held.read = cursor.clone();
+            held.published = cursor.clone();
+        });
+    }
+
+    /// Goes back to what is published: the rest is to be read again.
+    pub fn rewind(&mut self) {
+        for held in self.held.values_mut() {
+            held.read = held.published.clone();
+        }
+    }
+
+    /// Stores a lane's new cursor and renews its leases; the future does not need this
+    /// value, and tells when it began. [`stored`](Self::stored) is to be told of it.
+    ///
+    /// One statement that is a transaction of its own. When another relay has taken some
+    /// of the buckets, the others have moved on: their rows are published all the same.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`] if another relay has taken one of the buckets. Or the database
+    /// is away.
+    pub fn store(
+        &self,
+        lane: &Lane,
+        cursor: &Cursor,
+    ) -> impl Future<Output = Result<Instant, Error>> + Send + use<> {
+        let advance = self.advance_of(lane, cursor);
+        let pool = self.pool.clone();
+        async move {
+            let asked_at = Instant::now();
+            let client = pool.get().await?;
+            let parameters = advance.parameters();
+            let stored = client.execute_typed(statements::ADVANCE, &parameters).await;
+            advance.check(stored.map_err(Error::database("store the cursor"))?)?;
+            Ok(asked_at)
+        }
+    }
+
+    /// A lane's cursor is stored, by a statement that began at this time.
+    pub fn stored(&mut self, lane: &Lane, cursor: &Cursor, asked_at: Instant) {
+        if lane.buckets.len() == self.held.len() {
+            self.valid_until = self.valid_until.max(asked_at + self.duration);
+        }
+        self.of_lane(lane, |held| held.published = cursor.clone());
+    }
+
     /// Stores a lane's new cursor, and in the same transaction what else the end of
-    /// a chunk changes; renews its leases.
+    /// a chunk changes; renews its leases. Nothing else of the lane may be under way.
     ///
     /// # Errors
     /// [`Error::LeaseLost`] if another relay has taken one of the buckets; then
@@ -217,15 +305,7 @@ impl Leases {
         settlement: Option<&Settlement<'_>>,
     ) -> Result<(), Error> {
         let asked_at = Instant::now();
-        let epochs: Vec<i64> = lane
-            .buckets
-            .iter()
-            .map(|bucket| {
-                // Lost, moved on by another relay and taken back: not where the lane was.
-                let held = self.held.get(bucket).filter(|held| held.cursor == lane.cursor);
-                held.map_or(-1, |held| held.epoch)
-            })
-            .collect();
+        let advance = self.advance_of(lane, cursor);
         let mut client = self.pool.get().await?;
         let transaction =
             client.transaction().await.map_err(Error::database("begin a transaction"))?;
@@ -234,33 +314,30 @@ impl Leases {
             .await
             .map_err(Error::database("limit a transaction's rest"))?;
         let stored = transaction
-            .execute_typed(
-                statements::ADVANCE,
-                &[
-                    (&self.outbox, Type::TEXT),
-                    (&self.owner, Type::UUID),
-                    (&cursor.published().to_string(), Type::TEXT),
-                    (&cursor.open().map(|open| open.until.to_string()), Type::TEXT),
-                    (&cursor.open().map(|open| open.after), Type::INT8),
-                    (&self.duration_millis(), Type::FLOAT8),
-                    (&lane.buckets, Type::INT4_ARRAY),
-                    (&epochs, Type::INT8_ARRAY),
-                ],
-            )
+            .execute_typed(statements::ADVANCE, &advance.parameters())
             .await
             .map_err(Error::database("store the cursor"))?;
-        if usize::try_from(stored) != Ok(lane.buckets.len()) {
-            return Err(Error::LeaseLost { outbox: self.outbox.clone() });
-        }
+        advance.check(stored)?;
         if let Some(settlement) = settlement {
             settlement.store(&transaction).await?;
         }
         transaction.commit().await.map_err(Error::database("commit the cursor"))?;
-        if lane.buckets.len() == self.held.len() {
-            self.valid_until = asked_at + self.duration;
-        }
-        self.advance_unstored(lane, cursor);
+        self.stored(lane, cursor, asked_at);
+        self.has_read(lane, cursor);
         Ok(())
+    }
+
+    fn advance_of(&self, lane: &Lane, cursor: &Cursor) -> Advance {
+        Advance {
+            outbox: self.outbox.clone(),
+            owner: self.owner,
+            published: cursor.published().to_string(),
+            until: cursor.open().map(|open| open.until.to_string()),
+            after: cursor.open().map(|open| open.after),
+            lease: self.duration_millis(),
+            buckets: lane.buckets.clone(),
+            epochs: lane.epochs.clone(),
+        }
     }
 
     /// Gives all buckets back and claims no share any more, so that the other

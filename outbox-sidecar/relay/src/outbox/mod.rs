@@ -12,7 +12,10 @@
 //! - [`partitions`]: made ahead of time, and dropped.
 //! - [`settlement`]: what becomes of rows that are not published.
 //! - [`parked`]: rows that wait.
-//! - [`relay`]: the loop that ties them together; [`retry`]: parked rows in it.
+//! - [`relay`]: the loop that ties them together; [`publishing`]: chunks on their way to
+//!   the broker; [`under_way`], [`settling`]: until their cursors are stored; [`retry`]:
+//!   parked rows.
+//! - [`tally`]: the broker's answers to a chunk, counted.
 //! - [`retention`]: removing what was published long ago.
 //! - [`wake`]: pokes, from here and from other sidecars.
 
@@ -24,6 +27,7 @@ pub mod parked;
 pub mod partitions;
 pub mod producers;
 pub mod publisher;
+mod publishing;
 pub mod reader;
 pub mod relay;
 pub mod restore;
@@ -31,5 +35,9 @@ pub mod retention;
 mod retry;
 pub mod row;
 pub mod settlement;
+mod settling;
+mod sole;
 pub mod source;
+pub mod tally;
+mod under_way;
 pub mod wake;

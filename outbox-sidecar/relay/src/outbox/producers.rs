@@ -9,6 +9,7 @@
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,7 +19,7 @@ use rdkafka::{
     ClientConfig,
     config::FromClientConfigAndContext as _,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
-    producer::{FutureProducer, Producer as _, PurgeConfig},
+    producer::{Producer as _, PurgeConfig, ThreadedProducer},
 };
 use tokio::{task::spawn_blocking, time::sleep};
 
@@ -38,7 +39,7 @@ const SLICE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A producer of the sidecar's.
-pub type Producer = FutureProducer<Context>;
+pub type Producer = Arc<ThreadedProducer<Context>>;
 
 /// The producers of an outbox; clones share them.
 #[derive(Clone)]
@@ -73,7 +74,10 @@ impl Producers {
     /// # Errors
     /// The Kafka settings are not usable.
     pub fn idempotent(kafka: &config::Kafka) -> Result<Self, Error> {
-        let (config, context) = (producer_config(kafka)?, Context::default());
+        let (mut config, context) = (producer_config(kafka)?, Context::default());
+        // A broker that does not know a producer yet takes its second request without the
+        // first: docs/adr/0023.
+        config.set("max.in.flight.requests.per.connection", "1");
         let producer = create(&config, &context)?;
         Ok(Self { config, context, kind: Kind::One(producer) })
     }
@@ -192,24 +196,19 @@ impl Producers {
         Error::Kafka { action: action.to_owned(), source: error }
     }
 
-    /// After a refusal: what was sent and is not committed is given up, and the
-    /// producers can be used again.
+    /// After a refusal: gives up what was sent and is not committed, and the producers of
+    /// these transactions. Transactional ones have to be [taken over](Self::take_over) anew.
+    ///
+    /// A producer whose transaction is aborted behind a refused batch goes on with a gap in
+    /// its sequence, and the broker takes nothing more from it. One that introduces itself
+    /// has a new sequence, and ends the transaction of the one before.
     ///
     /// # Errors
     /// The Kafka settings are not usable.
-    pub async fn start_anew(&mut self, begun: Begun) -> Result<(), Error> {
+    pub fn start_anew(&mut self, begun: &Begun) -> Result<(), Error> {
         match &mut self.kind {
             Kind::One(producer) => *producer = create(&self.config, &self.context)?,
-            Kind::PerBucket { ready, .. } => {
-                for (bucket, producer) in begun {
-                    let aborted =
-                        call(&producer, |producer| producer.abort_transaction(SLICE)).await;
-                    if aborted.is_err() {
-                        // The next that introduces itself ends the transaction.
-                        ready.remove(&bucket);
-                    }
-                }
-            }
+            Kind::PerBucket { ready, .. } => ready.retain(|bucket, _| !begun.contains_key(bucket)),
         }
         Ok(())
     }
@@ -249,7 +248,8 @@ async fn introduce(
 }
 
 fn create(config: &ClientConfig, context: &Context) -> Result<Producer, Error> {
-    Producer::from_config_and_context(config, context.clone())
+    ThreadedProducer::from_config_and_context(config, context.clone())
+        .map(Arc::new)
         .map_err(Error::kafka("set up the Kafka producer"))
 }
 

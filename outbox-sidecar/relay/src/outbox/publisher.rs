@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use outbox_sidecar_core::{
     failure::Class,
     parked::{Refusal, WaitingKeys},
@@ -11,7 +10,7 @@ use outbox_sidecar_core::{
 use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
-    producer::{DeliveryFuture, FutureRecord, Producer as _},
+    producer::{BaseRecord, Producer as _},
 };
 use tokio::time::sleep;
 
@@ -19,6 +18,7 @@ use super::{
     producers::{Begun, Producers},
     row::OutboxRow,
     settlement::UnpublishedRow,
+    tally::{Failures, Tally},
 };
 use crate::{
     error::{Error, chain, kafka_class},
@@ -39,16 +39,22 @@ pub struct Publisher {
 /// Rows on their way to the broker.
 #[derive(Default)]
 pub struct InFlight {
-    deliveries: FuturesUnordered<BoxFuture<'static, (UnpublishedRow, Result<(), KafkaError>)>>,
+    tally: Arc<Tally>,
+    /// Others are under way that were sent before.
+    behind_others: bool,
     /// Rows so far, sent or not.
     taken: usize,
     sent: usize,
+    /// The row that was sent, as long as it is the only one.
+    alone: Option<UnpublishedRow>,
     /// Those that were not sent, and why.
     unsent: Vec<UnpublishedRow>,
     waiting: WaitingKeys,
-    refused: Vec<UnpublishedRow>,
-    failed: Option<KafkaError>,
     begun: Begun,
+    /// Rows of the chunk were not even handed over.
+    incomplete: bool,
+    /// The topic that was found to exist for the row before.
+    topic: Option<String>,
 }
 
 /// Whether the producer took a row.
@@ -56,9 +62,10 @@ pub struct InFlight {
 pub enum Taken {
     /// It is under way, or noted as one that is not sent.
     Yes,
-    /// The buffer is full, or the transaction has failed; what was sent must be
-    /// acknowledged first.
+    /// The buffer is full; what was sent must be acknowledged first.
     Full,
+    /// The producer or the transaction has failed; what was sent says why.
+    Spent,
 }
 
 /// What became of a chunk.
@@ -104,13 +111,12 @@ impl Publisher {
         self.producers.take_over(held).await
     }
 
-    /// After a refusal: gives up what was sent and is not committed, so that the
-    /// publisher can be used again.
+    /// As [`Producers::start_anew`].
     ///
     /// # Errors
     /// The Kafka settings are not usable.
-    pub async fn start_anew(&mut self, in_flight: InFlight) -> Result<(), Error> {
-        self.producers.start_anew(in_flight.begun).await
+    pub fn start_anew(&mut self, begun: &Begun) -> Result<(), Error> {
+        self.producers.start_anew(begun)
     }
 
     /// Gives every record one more header; for rows that were published before, of
@@ -135,11 +141,11 @@ impl Publisher {
             return Ok(Taken::Yes);
         }
         match self.enqueue(row, place, in_flight).await {
-            Ok(Taken::Full) => {
-                in_flight.taken = place;
-                Ok(Taken::Full)
-            }
             Ok(Taken::Yes) => Ok(Taken::Yes),
+            Ok(not_taken) => {
+                in_flight.taken = place;
+                Ok(not_taken)
+            }
             Err(Refused::Poison(refusal, reason)) => {
                 if refusal == Refusal::Mendable && self.in_order {
                     in_flight.waiting.park(row.key());
@@ -164,17 +170,13 @@ impl Publisher {
                 .record(&content)
                 .map_err(|unfit| Refused::Poison(Refusal::Hopeless, unfit.to_string()))?;
         let topic = content.topic.as_ref();
-        let found = if self.mapping.constant_topic() == Some(topic) {
-            self.topics.ensure([topic]).await
-        } else {
-            self.topics.find(topic).await
-        };
-        found.map_err(|error| match error.class() {
-            Class::Poison => Refused::Poison(Refusal::Mendable, error.to_string()),
-            _ => Refused::Error(error),
-        })?;
-        let mut record: FutureRecord<'_, [u8], [u8]> =
-            FutureRecord::to(topic).headers(self.marking(headers(&content.headers)));
+        if in_flight.topic.as_deref() != Some(topic) {
+            self.find(topic).await?;
+            in_flight.topic = Some(topic.to_owned());
+        }
+        let mut record: BaseRecord<'_, [u8], [u8], Arc<Tally>> =
+            BaseRecord::with_opaque_to(topic, Arc::clone(&in_flight.tally))
+                .headers(self.marking(headers(&content.headers)));
         if let Some(key) = content.key {
             record = record.key(key.as_bytes());
         }
@@ -186,16 +188,21 @@ impl Publisher {
         }
         let producer = self.producers.of(row.bucket(), &mut in_flight.begun)?;
         loop {
-            match producer.send_result(record) {
-                Ok(delivery) => {
-                    in_flight.deliveries.push(settle(unpublished(row, place), delivery).boxed());
-                    in_flight.sent += 1;
-                    return Ok(Taken::Yes);
+            // Before, as the answer may come before the call returns.
+            in_flight.tally.sent();
+            let Err((error, returned)) = producer.send(record) else {
+                in_flight.alone = (in_flight.sent == 0).then(|| unpublished(row, place));
+                in_flight.sent += 1;
+                return Ok(Taken::Yes);
+            };
+            in_flight.tally.answered();
+            let others = in_flight.sent > 0 || in_flight.behind_others;
+            match error {
+                // What was sent has to be acknowledged first.
+                KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) if others => {
+                    return Ok(Taken::Full);
                 }
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), returned)) => {
-                    if in_flight.sent > 0 {
-                        return Ok(Taken::Full);
-                    }
+                KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) => {
                     if producer.in_flight_count() == 0 {
                         return Err(Refused::Poison(
                             Refusal::Mendable,
@@ -206,16 +213,16 @@ impl Publisher {
                     record = returned;
                     sleep(Duration::from_millis(5)).await;
                 }
-                // A transaction that has failed takes no more: what was sent says why.
-                Err((KafkaError::MessageProduction(RDKafkaErrorCode::State), _))
-                    if in_flight.sent > 0 =>
-                {
-                    return Ok(Taken::Full);
-                }
-                Err((error, _)) if kafka_class(&error) == Class::Poison => {
+                error if kafka_class(&error) == Class::Poison => {
                     return Err(Refused::Poison(Refusal::Mendable, error.to_string()));
                 }
-                Err((error, _)) => {
+                // A producer or a transaction that has failed takes no more: what was sent says why.
+                KafkaError::MessageProduction(
+                    RDKafkaErrorCode::State | RDKafkaErrorCode::Fatal,
+                ) if others => {
+                    return Ok(Taken::Full);
+                }
+                error => {
                     let action = format!("publish to {topic}");
                     return Err(Refused::Error(self.producers.explain(error, &action)));
                 }
@@ -223,9 +230,41 @@ impl Publisher {
         }
     }
 
+    /// Makes sure that a topic exists.
+    async fn find(&self, topic: &str) -> Result<(), Refused> {
+        let found = if self.mapping.constant_topic() == Some(topic) {
+            self.topics.ensure([topic]).await
+        } else {
+            self.topics.find(topic).await
+        };
+        found.map_err(|error| match error.class() {
+            Class::Poison => Refused::Poison(Refusal::Mendable, error.to_string()),
+            _ => Refused::Error(error),
+        })
+    }
+
+    /// As [`Producers::commit`].
+    ///
+    /// # Errors
+    /// Another relay has taken a bucket over, or the broker has given the
+    /// transaction up.
+    pub async fn commit(&self, begun: Begun) -> Result<(), Error> {
+        self.producers.commit(begun).await
+    }
+
     /// Whether no broker can be reached.
     pub fn brokers_down(&self) -> bool {
         self.producers.health().all_down()
+    }
+
+    /// A broker has answered.
+    pub fn reached(&self) {
+        self.producers.health().reached();
+    }
+
+    /// As [`Producers::are_transactional`].
+    pub fn is_transactional(&self) -> bool {
+        self.producers.are_transactional()
     }
 
     /// Drops what is buffered or unacknowledged, so that it cannot be sent once
@@ -236,64 +275,92 @@ impl Publisher {
 }
 
 impl InFlight {
+    /// Rows that go behind others which are still under way: when the producer takes no
+    /// more, it is for those to say why.
+    pub fn behind_others() -> Self {
+        Self { behind_others: true, ..Self::default() }
+    }
+
+    /// Whether some of the rows were not sent.
+    pub fn lacks_rows(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// Gives up the rest of a chunk, and so the chunk.
+    pub fn give_up_rest(&mut self) {
+        self.incomplete = true;
+    }
+
+    /// Whether the chunk cannot go through.
+    pub fn has_failed(&self) -> bool {
+        self.incomplete || self.tally.has_failed()
+    }
+
+    /// The answers so far.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// The transactions in which the rows were sent, to be committed.
+    pub fn take_begun(&mut self) -> Begun {
+        std::mem::take(&mut self.begun)
+    }
+
     /// Waits until the broker has acknowledged or refused every row, and commits
     /// the transactions in which they were sent if it refused none.
     ///
     /// # Errors
     /// A row failed for a reason outside itself; the chunk is to be read again.
     pub async fn acknowledged(&mut self, publisher: &Publisher) -> Result<Acknowledged, Error> {
-        while let Some((mut row, result)) = self.deliveries.next().await {
-            let Err(error) = result else {
-                publisher.producers.health().reached();
-                continue;
-            };
-            if self.refused.is_empty() && self.failed.is_none() {
-                // The rest is not to be sent any more; it fails at once.
-                publisher.abandon();
-            }
-            if kafka_class(&error) == Class::Poison {
-                row.refused = Some((Refusal::Mendable, error.to_string()));
-                self.refused.push(row);
-            } else {
-                self.failed.get_or_insert(error);
-            }
+        self.tally.complete_or_failed().await;
+        if self.has_failed() {
+            // The rest is not to be sent any more; it fails at once.
+            publisher.abandon();
+            self.tally.complete().await;
+        } else {
+            publisher.producers.health().reached();
         }
-        let refused = std::mem::take(&mut self.refused);
-        let failed = self.failed.take();
-        if !refused.is_empty() && self.sent > 1 {
+        let verdict = self.verdict(publisher);
+        if matches!(verdict, Ok(Acknowledged::All(_))) {
+            publisher.commit(self.take_begun()).await?;
+        }
+        verdict
+    }
+
+    /// What became of the rows, when all are answered; what was begun is still to be
+    /// committed.
+    ///
+    /// # Errors
+    /// As of [`acknowledged`](Self::acknowledged).
+    pub fn verdict(&mut self, publisher: &Publisher) -> Result<Acknowledged, Error> {
+        let Failures { refusal, other, purged } = self.tally.failures();
+        let mut unsent = std::mem::take(&mut self.unsent);
+        if let Some(error) = refusal {
+            let Some(mut alone) = self.alone.take().filter(|_| self.sent == 1 && !self.incomplete)
+            else {
+                return Ok(Acknowledged::Refused);
+            };
+            alone.refused = Some((Refusal::Mendable, error.to_string()));
+            unsent.push(alone);
+            return Ok(Acknowledged::Alone(unsent));
+        }
+        let Some(source) = other.or(purged) else {
+            return Ok(if self.incomplete {
+                Acknowledged::Refused
+            } else {
+                Acknowledged::All(unsent)
+            });
+        };
+        let error = publisher.producers.explain(source, "publish rows");
+        // A transaction fails as a whole, and the first error may be of a row that
+        // stood behind the one to blame: only a row that fails alone tells.
+        let unclear = publisher.producers.are_transactional() && (self.sent > 1 || self.incomplete);
+        if unclear && !matches!(error, Error::Fenced { .. }) {
+            tracing::debug!(error = chain(&error), "a transaction failed");
             return Ok(Acknowledged::Refused);
         }
-        if let Some(source) = failed {
-            let error = publisher.producers.explain(source, "publish rows");
-            // A transaction fails as a whole, and the first error may be of a row that
-            // stood behind the one to blame: only a row that fails alone tells.
-            let unclear = publisher.producers.are_transactional() && self.sent > 1;
-            if unclear && !matches!(error, Error::Fenced { .. }) {
-                tracing::debug!(error = chain(&error), "a transaction failed");
-                return Ok(Acknowledged::Refused);
-            }
-            return Err(error);
-        }
-        let mut unsent = std::mem::take(&mut self.unsent);
-        if refused.is_empty() {
-            publisher.producers.commit(std::mem::take(&mut self.begun)).await?;
-            return Ok(Acknowledged::All(unsent));
-        }
-        unsent.extend(refused);
-        Ok(Acknowledged::Alone(unsent))
+        Err(error)
     }
-}
-
-async fn settle(
-    row: UnpublishedRow,
-    delivery: DeliveryFuture,
-) -> (UnpublishedRow, Result<(), KafkaError>) {
-    let result = match delivery.await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err((error, _))) => Err(error),
-        Err(_) => Err(KafkaError::Canceled),
-    };
-    (row, result)
 }
 
 fn unpublished(row: &OutboxRow, place: usize) -> UnpublishedRow {

@@ -16,15 +16,16 @@ use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    claim::id_of,
     identity::identity,
-    lease::{Lane, Leases},
+    lease::Leases,
     producers::Producers,
-    publisher::{Acknowledged, InFlight, Publisher, Taken},
+    publisher::{Acknowledged, InFlight, Publisher},
     restore::OriginGuard,
     retry::Retry,
     settlement::UnpublishedRow,
+    sole,
     source::Source,
+    under_way::UnderWay,
     wake::Wake,
 };
 use crate::{
@@ -70,7 +71,10 @@ impl OutboxRelay {
     /// Whatever made it impossible to go on. To be called again after a wait:
     /// it starts from the stored cursor.
     pub async fn run(&self, stop: &CancellationToken) -> Result<(), Error> {
-        let table = check_outbox(&self.pool.get().await?, &self.config).await?;
+        let client = self.pool.get().await?;
+        let table = check_outbox(&client, &self.config).await?;
+        sole::check(&client, &self.config).await?;
+        drop(client);
         // First, as it tells why a broker cannot be used; making topics only times out.
         let publisher = self.publisher().await?;
         let mapping = Mapping::new(&self.config);
@@ -92,12 +96,15 @@ impl OutboxRelay {
             table: &table,
             origin,
             highest: None,
-            size: ChunkSize::new(usize::try_from(self.config.chunk.rows).unwrap_or(usize::MAX)),
+            size: self.config.chunk.size(),
+            under_way: UnderWay::default(),
+            cautious: false,
+            look_again: false,
             publisher,
             leases: &mut leases,
             loaded_at: Instant::now(),
             counted_at: Instant::now(),
-            retry: Retry::new(self.config.chunk.rows),
+            retry: Retry::new(self.config.chunk.size()),
         };
         let result = match pass.repeat(stop).await {
             Ok(()) => pass.note().await,
@@ -147,8 +154,13 @@ pub(super) struct Pass<'a> {
     table: &'a OutboxTable,
     origin: OriginGuard,
     /// The highest position whose publication is stored.
-    highest: Option<Position>,
-    size: ChunkSize,
+    pub(super) highest: Option<Position>,
+    pub(super) size: ChunkSize,
+    pub(super) under_way: UnderWay,
+    /// After a failure: chunks go one by one until one has gone through.
+    pub(super) cautious: bool,
+    /// Rows that were read are to be read again.
+    pub(super) look_again: bool,
     pub(super) publisher: Publisher,
     pub(super) leases: &'a mut Leases,
     /// When the cursors were read from the database.
@@ -160,6 +172,7 @@ pub(super) struct Pass<'a> {
 }
 
 impl Pass<'_> {
+    /// Goes on until told to stop, and then until nothing is under way.
     async fn repeat(&mut self, stop: &CancellationToken) -> Result<(), Error> {
         let poll = self.relay.config.poll;
         let mut wait = poll.minimum.get();
@@ -170,10 +183,10 @@ impl Pass<'_> {
             let held = self.leases.held();
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => return self.settle_all(stop).await,
                 () = sleep_until(self.leases.due().into()) => {
-                    self.renew().await?;
-                    if self.leases.held() <= held {
+                    self.renew(stop).await?;
+                    if self.leases.held() <= held && !self.look_again {
                         continue;
                     }
                     // Rows may have waited for buckets that are new here.
@@ -181,6 +194,12 @@ impl Pass<'_> {
                 _ = count.tick() => {
                     self.count_pending().await?;
                     continue;
+                }
+                () = self.under_way.moved() => {
+                    self.follow_up(stop).await?;
+                    if !self.look_again {
+                        continue;
+                    }
                 }
                 () = self.relay.wake.poked() => {}
                 () = sleep_until(self.retry.before(look_at).into()) => {}
@@ -198,111 +217,6 @@ impl Pass<'_> {
             };
             look_at = Instant::now() + wait;
         }
-    }
-
-    /// Publishes what is there; returns how many rows that was.
-    async fn publish_all(&mut self, stop: &CancellationToken) -> Result<usize, Error> {
-        let mut published = 0;
-        loop {
-            if Instant::now() >= self.leases.due() {
-                self.renew().await?;
-            }
-            self.take_over_producers(stop).await?;
-            let mut again = false;
-            for lane in self.leases.lanes() {
-                if stop.is_cancelled() {
-                    return Ok(published);
-                }
-                if !self.leases.valid() {
-                    self.renew().await?;
-                    return Ok(published);
-                }
-                if !self.leases.holds(&lane) {
-                    // Lost while the one before it was under way.
-                    again = true;
-                    continue;
-                }
-                let (rows, more) = self.publish_chunk(&lane, stop).await?;
-                published += rows;
-                again |= more;
-            }
-            if self.retry.is_due() {
-                published += self.retry_parked(stop).await?;
-                again |= self.retry.is_due();
-            }
-            if !again {
-                self.relay.status.passed();
-                return Ok(published);
-            }
-        }
-    }
-
-    /// Publishes one chunk of a lane; returns its rows, and whether the window
-    /// has more.
-    async fn publish_chunk(
-        &mut self,
-        lane: &Lane,
-        stop: &CancellationToken,
-    ) -> Result<(usize, bool), Error> {
-        let Some(client) = self.connection().await? else { return Ok((0, true)) };
-        let limit = self.size.rows();
-        let mut chunk = self.source.read(&client, lane, limit).await?;
-        let mut in_flight = InFlight::default();
-        let (mut last, mut rows, mut oldest) = (None, 0_usize, None);
-        let mut ids = Vec::new();
-        let started = Instant::now();
-        let mut full = false;
-        while let Some(row) = chunk.next().await? {
-            full = self.publisher.send(&row, &mut in_flight).await? == Taken::Full;
-            if full {
-                break;
-            }
-            last = Some(row.position());
-            oldest = older(oldest, row.age_seconds());
-            if self.source.retires() {
-                ids.push((row.position(), id_of(&row)));
-            }
-            rows += 1;
-        }
-        let until = chunk.until().unwrap_or_else(|| lane.cursor.published()).clone();
-        drop(chunk);
-        drop(client);
-        let exhausted = rows < limit && !full;
-        // A window that ends on a chunk's edge leaves an empty last chunk.
-        let cursor = self.source.advance(lane, &until, last, exhausted);
-        if rows == 0 && (lane.cursor.open().is_none() || self.source.retires()) {
-            self.leases.advance_unstored(lane, &cursor);
-            return Ok((0, false));
-        }
-        let Some(unpublished) = self.unpublished(in_flight, stop).await? else {
-            self.size.refused(rows);
-            tracing::warn!(
-                outbox = self.relay.config.name,
-                rows,
-                next = self.size.rows(),
-                "the broker refused a batch; trying fewer rows at a time"
-            );
-            return Ok((0, true));
-        };
-        let published = rows - unpublished.len();
-        let settlement = self.source.settlement(&self.relay.config, unpublished, Vec::new(), ids);
-        if full {
-            self.size.filled(rows);
-        } else {
-            self.size.passed(settlement.refused_any());
-        }
-        self.leases.advance(lane, &cursor, Some(&settlement)).await?;
-        settlement.log();
-        let dead = settlement.dead();
-        if settlement.concerns_parked() {
-            self.look_at_parked().await?;
-        }
-        self.highest = self.highest.max(last);
-        let metrics = &self.relay.metrics;
-        let oldest = oldest.map(|age| age + started.elapsed().as_secs_f64());
-        metrics.published(published, dead, oldest);
-        self.relay.status.published(published);
-        Ok((rows, !exhausted))
     }
 
     /// Makes sure that the broker takes nothing more from who held the buckets
@@ -325,12 +239,16 @@ impl Pass<'_> {
 
     /// A connection to the database that the cursors in memory are from; none if
     /// they had to be read anew.
-    pub(super) async fn connection(&mut self) -> Result<Option<Client>, Error> {
+    pub(super) async fn connection(
+        &mut self,
+        stop: &CancellationToken,
+    ) -> Result<Option<Client>, Error> {
         let client = self.relay.pool.get().await?;
         if Client::metrics(&client).created <= self.loaded_at {
             return Ok(Some(client));
         }
         drop(client);
+        self.settle_all(stop).await?;
         self.loaded_at = Instant::now();
         self.source = self.relay.source(&self.origin, self.table).await?;
         self.leases.reload().await?;
@@ -347,7 +265,8 @@ impl Pass<'_> {
         let publisher = self.publisher.clone();
         let acknowledged = self.keeping_leases(in_flight.acknowledged(&publisher), stop).await?;
         if !matches!(acknowledged, Acknowledged::All(_)) {
-            self.publisher.start_anew(in_flight).await?;
+            self.publisher.start_anew(&in_flight.take_begun())?;
+            self.take_over_producers(stop).await?;
         }
         Ok(match acknowledged {
             Acknowledged::All(unpublished) | Acknowledged::Alone(unpublished) => Some(unpublished),
@@ -356,7 +275,7 @@ impl Pass<'_> {
     }
 
     /// Waits for the broker as long as it takes, keeping the leases meanwhile.
-    async fn keeping_leases<T>(
+    pub(super) async fn keeping_leases<T>(
         &mut self,
         answer: impl Future<Output = Result<T, Error>>,
         stop: &CancellationToken,
@@ -388,8 +307,9 @@ impl Pass<'_> {
         }
     }
 
-    /// Renews the leases and takes and gives what is due; nothing may be under way.
-    pub(super) async fn renew(&mut self) -> Result<(), Error> {
+    /// Renews the leases and takes and gives what is due, when nothing is under way any more.
+    pub(super) async fn renew(&mut self, stop: &CancellationToken) -> Result<(), Error> {
+        self.settle_all(stop).await?;
         self.leases.acquire().await?;
         self.leases.hand_back().await?;
         let held = self.leases.held();
@@ -408,9 +328,11 @@ impl Pass<'_> {
         self.counted_at = Instant::now();
         let client = self.relay.pool.get().await?;
         check_buckets(&client, &self.relay.config).await?;
+        sole::mark(&client, &self.relay.config, self.leases.relay()).await?;
+        sole::check(&client, &self.relay.config).await?;
         self.origin.note(&client, self.highest).await?;
         let (mut rows, mut age) = (0, None);
-        for lane in self.leases.lanes() {
+        for lane in self.leases.published_lanes() {
             let (lane_rows, lane_age) = self.source.pending(&client, &lane).await?;
             rows += lane_rows;
             age = older(age, lane_age);
@@ -420,10 +342,23 @@ impl Pass<'_> {
         }
         self.relay.metrics.pending(rows, age);
         self.count_parked(&client).await?;
-        let cursors: Vec<(Vec<i32>, Cursor)> =
-            self.leases.lanes().into_iter().map(|lane| (lane.buckets, lane.cursor)).collect();
+        let cursors: Vec<(Vec<i32>, Cursor)> = self
+            .leases
+            .published_lanes()
+            .into_iter()
+            .map(|lane| (lane.buckets, lane.cursor))
+            .collect();
         self.relay.status.pending(rows, age, &cursors);
         Ok(())
+    }
+}
+
+/// Gives a connection back on which a statement may not have ended yet, or closes
+/// it: otherwise the database sends all the rows that are left, however large, and
+/// whoever is next on the connection waits for that.
+pub(crate) fn leave(client: Client, close: bool) {
+    if close {
+        drop(Client::take(client));
     }
 }
 

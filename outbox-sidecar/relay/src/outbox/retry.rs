@@ -11,7 +11,7 @@ use super::{
     lease::Lane,
     parked,
     publisher::{InFlight, Taken},
-    relay::{Pass, older},
+    relay::{Pass, leave, older},
 };
 use crate::error::Error;
 
@@ -27,8 +27,7 @@ pub(super) struct Retry {
 const INTERVAL: Duration = Duration::from_secs(5);
 
 impl Retry {
-    pub(super) fn new(rows: u32) -> Self {
-        let size = ChunkSize::new(usize::try_from(rows).unwrap_or(usize::MAX));
+    pub(super) fn new(size: ChunkSize) -> Self {
         Self { size, due: None, known: None }
     }
 
@@ -89,13 +88,15 @@ impl Pass<'_> {
     /// many were published.
     pub(super) async fn retry_parked(&mut self, stop: &CancellationToken) -> Result<usize, Error> {
         let mut published = 0;
+        // Whether a row waits is read with it, so none may be on its way.
+        self.settle_all(stop).await?;
         self.take_over_producers(stop).await?;
         for lane in self.leases.lanes() {
             if stop.is_cancelled() {
                 return Ok(published);
             }
             if !self.leases.valid() {
-                self.renew().await?;
+                self.renew(stop).await?;
                 return Ok(published);
             }
             if !self.leases.holds(&lane) {
@@ -109,13 +110,16 @@ impl Pass<'_> {
     }
 
     async fn retry_chunk(&mut self, lane: &Lane, stop: &CancellationToken) -> Result<usize, Error> {
-        let Some(mut client) = self.connection().await? else { return Ok(0) };
-        let mut chunk = self.source.parked(&client, lane, self.retry.size.rows()).await?;
+        let Some(mut client) = self.connection(stop).await? else { return Ok(0) };
+        let mut filling = self.retry.size.begin();
+        let mut chunk = self.source.parked(&client, lane, filling.limit()).await?;
         let mut in_flight = InFlight::default();
         let (mut rows, mut ids, mut oldest) = (Vec::new(), Vec::new(), None);
+        let mut full = false;
         let started = Instant::now();
         while let Some(row) = chunk.next().await? {
-            if self.publisher.send(&row, &mut in_flight).await? == Taken::Full {
+            full = self.publisher.send(&row, &mut in_flight).await? != Taken::Yes;
+            if full {
                 break;
             }
             rows.push((row.position(), row.key().map(str::to_owned)));
@@ -123,6 +127,10 @@ impl Pass<'_> {
                 ids.push((row.position(), id_of(&row)));
             }
             oldest = older(oldest, row.age_seconds());
+            full = filling.add(row.bytes());
+            if full {
+                break;
+            }
         }
         drop(chunk);
         if rows.is_empty() {
@@ -131,14 +139,17 @@ impl Pass<'_> {
                 .await?;
             return Ok(0);
         }
-        drop(client);
+        let much_is_left = self.retry.size.ended(&filling);
+        leave(client, full && much_is_left);
         let Some(unpublished) = self.unpublished(in_flight, stop).await? else {
             self.retry.size.refused(rows.len());
             return Ok(0);
         };
         let published = rows.len() - unpublished.len();
         let settlement = self.source.settlement(&self.relay.config, unpublished, rows, ids);
-        self.retry.size.passed(settlement.refused_any());
+        if !full {
+            self.retry.size.passed(settlement.refused_any());
+        }
         // The cursor stays where it is; storing it shows that the lease still holds.
         self.leases.advance(lane, &lane.cursor, Some(&settlement)).await?;
         settlement.log();

@@ -113,6 +113,11 @@ impl OutboxRow {
         self.row.get(3)
     }
 
+    /// Its size on the wire, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.row.raw_size_bytes()
+    }
+
     /// Seconds between the row's creation and its reading, on the database's
     /// clock, if the table tells when a row was written.
     pub fn age_seconds(&self) -> Option<f64> {

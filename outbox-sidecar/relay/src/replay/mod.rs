@@ -34,6 +34,7 @@ use crate::{
     outbox::{
         producers::Producers,
         publisher::{Acknowledged, InFlight, Publisher, Taken},
+        relay::leave,
         settlement::UnpublishedRow,
     },
 };
@@ -106,7 +107,7 @@ pub enum Event {
 /// There is no such outbox, or the database is away.
 pub async fn count(config: &Config, outbox: &str, filter: &Filter) -> Result<Found, Error> {
     let outbox = named(config, outbox)?;
-    let pool = database::pool(&config.database)?;
+    let pool = pool(config)?;
     database::prepare(&pool).await?;
     let client = pool.get().await?;
     check_outbox(&client, outbox).await?;
@@ -129,7 +130,7 @@ pub async fn run(
     stop: &CancellationToken,
     mut tell: impl FnMut(Event),
 ) -> Result<Progress, Error> {
-    let pool = database::pool(&config.database)?;
+    let pool = pool(config)?;
     database::prepare(&pool).await?;
     let (outbox, record) = match task {
         Task::New { outbox, filter, actor } => {
@@ -147,7 +148,7 @@ pub async fn run(
     let topics = Arc::new(TopicMaker::new(&config.kafka, config.topics.clone())?);
     let mut replay = Replay {
         rows: Rows::new(outbox, &record.filter),
-        size: ChunkSize::new(usize::try_from(outbox.chunk.rows).unwrap_or(usize::MAX)),
+        size: outbox.chunk.size(),
         config,
         outbox,
         pool,
@@ -168,6 +169,11 @@ pub async fn run(
         }
     }
     Ok(replay.record.progress())
+}
+
+fn pool(config: &Config) -> Result<Pool, Error> {
+    database::pool_of(config)?
+        .ok_or_else(|| Error::Table("the configuration has no outbox, and no database".into()))
 }
 
 fn named<'a>(config: &'a Config, name: &str) -> Result<&'a Outbox, Error> {
@@ -213,20 +219,25 @@ impl Replay<'_> {
         tell: &mut impl FnMut(Event),
     ) -> Result<bool, Error> {
         let client = self.pool.get().await?;
-        let limit = self.size.rows();
-        let mut chunk = self.rows.read(&client, &self.record, limit).await?;
+        let mut filling = self.size.begin();
+        let mut chunk = self.rows.read(&client, &self.record, filling.limit()).await?;
         let mut in_flight = InFlight::default();
-        let (mut last, mut rows, mut full) = (None, 0_usize, false);
+        let (mut last, mut full) = (None, false);
         while let Some(row) = chunk.next().await? {
-            full = publisher.send(&row, &mut in_flight).await? == Taken::Full;
+            full = publisher.send(&row, &mut in_flight).await? != Taken::Yes;
             if full {
                 break;
             }
             last = Some(row.position());
-            rows += 1;
+            full = filling.add(row.bytes());
+            if full {
+                break;
+            }
         }
         drop(chunk);
-        drop(client);
+        let much_is_left = self.size.ended(&filling);
+        leave(client, full && much_is_left);
+        let rows = filling.rows();
         let acknowledged = tokio::select! {
             acknowledged = in_flight.acknowledged(publisher) => acknowledged?,
             () = async { stop.cancelled().await; tokio::time::sleep(DRAIN_TIMEOUT).await } => {
@@ -248,7 +259,7 @@ impl Replay<'_> {
         } else {
             self.size.passed(!dead.is_empty());
         }
-        let exhausted = rows < limit && !full;
+        let exhausted = rows < filling.limit() && !full;
         let client = self.pool.get().await?;
         self.record.note(&client, last, rows - dead.len(), dead.len(), exhausted).await?;
         dead.into_iter().map(Event::Refused).for_each(tell);

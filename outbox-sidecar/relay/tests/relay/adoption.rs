@@ -4,8 +4,9 @@ use std::process::Output;
 
 use outbox_sidecar_core::config::Config;
 use serde_json::{Value, json};
+use test_support::wait;
 
-use crate::harness::{Bench, Listener};
+use crate::harness::{Bench, Listener, PATIENCE};
 
 /// Runs a command of the sidecar against the test's database; its code and all it says.
 async fn command(bench: &Bench, arguments: &[&str]) -> (i32, String) {
@@ -227,6 +228,30 @@ async fn another_number_of_buckets_is_refused_with_the_steps_and_these_lose_noth
         sidecar.stop().await;
     }
     assert!(listener.first_by_key().values().all(|numbers| numbers.is_sorted()));
+}
+
+/// Each would delete rows that the other has not published.
+#[tokio::test]
+async fn a_table_that_another_outbox_publishes_is_refused_until_that_one_is_gone() {
+    let bench = Bench::prepared("sole").await;
+    let config = bench.outbox_config();
+    let first = bench.start(&config).await;
+    let marked = "SELECT FROM outbox_sidecar.relay WHERE published_table = 'outbox'::regclass";
+    wait::until("the first has said which table it publishes", PATIENCE, || async {
+        bench.client.query_opt(marked, &[]).await.unwrap()
+    })
+    .await;
+    let mut other = config.clone();
+    other.outboxes[0].name = "others".into();
+    let second = bench.start_another(&other).await;
+    let refused = wait::until("the second is refused", PATIENCE, || async {
+        Some(second.status().await["outboxes"]["others"]["waitingFor"].as_str()?.to_owned())
+    })
+    .await;
+    assert!(refused.contains("published as outbox `things` too"), "{refused}");
+    first.stop().await;
+    bench.add("a", 1).await;
+    bench.listen().wait_for(1).await;
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ fn the_shops_own_configurations_are_valid() {
             format!("{}/../../services/{service}/outbox-sidecar.yaml", env!("CARGO_MANIFEST_DIR"));
         let (code, text) = sidecar(&["check", &file]);
         assert_eq!(code, 0, "{text}");
-        assert!(text.contains("valid; 1 outboxes, 1 inboxes"), "{text}");
+        assert!(text.contains("valid; 2 outboxes, 1 inboxes"), "{text}");
     }
 }
 
@@ -101,6 +101,23 @@ fn a_missing_file_or_secret_stops_it_at_once_with_its_name() {
     let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert_eq!(output.status.code(), Some(64));
     assert!(text.contains("DATABASE_URL"), "{text}");
+}
+
+#[test]
+fn a_token_that_could_be_guessed_stops_it_at_once() {
+    let files = tempfile::tempdir().unwrap();
+    let (file, token) = (files.path().join("relay.yaml"), files.path().join("token"));
+    std::fs::write(&token, "guess me").unwrap();
+    let text = format!(
+        "kafka: {{ bootstrapServers: ['127.0.0.1:9'] }}\nadmin: {{ token: {{ file: {} }} }}
+inboxes: [{{ name: a, table: none, topics: [a], deliver: {{ url: 'http://127.0.0.1:9/' }} }}]\n",
+        token.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    let (code, text) = sidecar(&["run", "--config", file.to_str().unwrap()]);
+    assert_eq!(code, 64, "{text}");
+    assert!(text.contains("admin.token: must have 16 bytes or more"), "{text}");
+    assert!(!text.contains("guess me"), "{text}");
 }
 
 #[tokio::test]

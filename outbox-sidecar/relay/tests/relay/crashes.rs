@@ -18,7 +18,7 @@ use test_support::{
 use tokio::net::TcpListener;
 use tokio_postgres::NoTls;
 
-use crate::harness::{Application, Bench, PATIENCE};
+use crate::harness::{Application, Bench, PATIENCE, stored};
 
 /// The message that brings it down.
 fn is_culprit(event: &Value) -> bool {
@@ -30,10 +30,10 @@ fn dies_of_the_culprit(event: &Value) -> (&'static str, String) {
 }
 
 fn with_trials(mut config: Config, maximum_crashes: u32) -> Config {
-    let deliver = &mut config.inboxes[0].deliver;
+    let deliver = &mut stored(&mut config).deliver;
     deliver.maximum_crashes = maximum_crashes;
-    deliver.initial_backoff = "10ms".parse().unwrap();
-    deliver.maximum_backoff = "200ms".parse().unwrap();
+    deliver.requests.initial_backoff = "10ms".parse().unwrap();
+    deliver.requests.maximum_backoff = "200ms".parse().unwrap();
     config
 }
 
@@ -115,7 +115,7 @@ async fn a_message_that_ends_the_application_is_a_dead_letter_and_the_others_are
         let application = Application::listening(&bench, port, dies_of_the_culprit).await;
         with_trials(bench.inbox_config(&application), 2)
     };
-    config.inboxes[0].deliver.maximum_backoff = "1s".parse().unwrap();
+    config.inboxes[0].requests_mut().maximum_backoff = "1s".parse().unwrap();
     let _application = Supervised::start(&bench, port);
     for number in 0..40 {
         bench.send(&format!("k{}", number % 20), number).await;
@@ -185,7 +185,7 @@ async fn a_message_at_which_the_application_hangs_dies_when_others_are_answered(
     })
     .await;
     let mut config = with_trials(bench.inbox_config(&application), 2);
-    config.inboxes[0].deliver.timeout = "500ms".parse().unwrap();
+    config.inboxes[0].requests_mut().timeout = "500ms".parse().unwrap();
     let _sidecar = bench.start(&config).await;
     bench.send("a", 7).await;
     let mut number = 100;
@@ -213,7 +213,7 @@ async fn a_message_on_trial_has_a_connection_of_its_own() {
         let application = Application::answering(&bench, dies_of_the_culprit).await;
         with_trials(bench.inbox_config(&application), 2)
     };
-    config.inboxes[0].deliver.batch = 1;
+    config.inboxes[0].requests_mut().batch = 1;
     let peers = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&peers);
     // It fails at each message once, so that each comes under suspicion and goes on trial.
@@ -228,7 +228,8 @@ async fn a_message_on_trial_has_a_connection_of_its_own() {
         (StatusCode::OK, Json(json!({ "results": [{ "id": id, "status": "applied" }] })))
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    config.inboxes[0].deliver.url = format!("http://{}/inbox", listener.local_addr().unwrap());
+    config.inboxes[0].requests_mut().url =
+        format!("http://{}/inbox", listener.local_addr().unwrap());
     let router = Router::new().route("/inbox", post(answer));
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let serving = tokio::spawn(async move { axum::serve(listener, service).await });

@@ -8,12 +8,14 @@ use std::{
     },
 };
 
-use outbox_sidecar_core::config::Config;
+use outbox_sidecar_core::config::{Config, SecretRef};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use test_support::wait;
 
-use crate::harness::{Application, Bench, Listener, PATIENCE, Sidecar, header, key, number};
+use crate::harness::{
+    Application, Bench, Listener, PATIENCE, Sidecar, header, key, number, stored,
+};
 
 async fn call(
     sidecar: &Sidecar,
@@ -280,7 +282,7 @@ async fn dead_rows_go_to_their_topic_with_the_reason() {
 async fn dead_messages_go_to_their_topic_with_the_reason() {
     let (bench, _application, _, mut config) = with_dead_messages("dltopicin").await;
     let topic = format!("{}-dead", bench.topic);
-    config.inboxes[0].deliver.dead_letter_topic = Some(topic.clone());
+    stored(&mut config).deliver.dead_letter_topic = Some(topic.clone());
     let sidecar = bench.start(&config).await;
     let mut listener = Listener::new(bench.kafka.bootstrap(), &topic);
     listener.wait_for(5).await;
@@ -338,7 +340,11 @@ async fn dead_letters_are_for_loopback_only() {
     let port = config.admin.listen.port();
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let from = |host: String| client.get(format!("http://{host}:{port}/dead-letters")).send();
-    assert_eq!(from("127.0.0.1".into()).await.unwrap().status(), StatusCode::OK);
+    // The tables that they are read from are made after the start.
+    wait::until("loopback is answered", PATIENCE, || async {
+        (from("127.0.0.1".into()).await.unwrap().status() == StatusCode::OK).then_some(())
+    })
+    .await;
     // Any other address of this machine; a route needs not lead anywhere.
     let probe = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
     probe.connect("192.0.2.1:9").unwrap();
@@ -354,4 +360,37 @@ async fn dead_letters_are_for_loopback_only() {
         .await
         .unwrap();
     assert_eq!(rebound.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_token_opens_dead_letters_to_others_too() {
+    let bench = Bench::prepared("dltoken").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "a-token-of-this-test\n").unwrap();
+    let mut config = bench.outbox_config();
+    config.admin.token = Some(SecretRef::File(file));
+    let sidecar = bench.start(&config).await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    // Loopback under a foreign name is as good as from elsewhere.
+    let list = |token: Option<&'static str>| {
+        let request = client
+            .get(format!("{}/dead-letters?side=inbox", sidecar.admin))
+            .header("host", "orders.example.com");
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        request.send()
+    };
+    for wrong in [None, Some("another-token-of-this-test"), Some("")] {
+        let refused = list(wrong).await.unwrap();
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED, "{wrong:?}");
+        assert_eq!(refused.headers()["www-authenticate"], "Bearer");
+    }
+    wait::until("the token opens them", PATIENCE, || async {
+        let answer = list(Some("a-token-of-this-test")).await.unwrap();
+        (answer.status() == StatusCode::OK).then_some(())
+    })
+    .await;
 }

@@ -10,7 +10,7 @@ use std::{
 use axum::{
     Json, Router, extract::State, http::StatusCode, response::IntoResponse as _, routing::post,
 };
-use outbox_sidecar_core::config::Config;
+use outbox_sidecar_core::config::{Config, Inbox, StoredInbox};
 use rdkafka::{
     ClientConfig, Message as _,
     consumer::{Consumer as _, StreamConsumer},
@@ -225,6 +225,14 @@ impl Bench {
             Some(self.effects().await).filter(|effects| effects.len() >= count)
         })
         .await
+    }
+}
+
+/// The inbox of a configuration that has one, with a table.
+pub(crate) fn stored(config: &mut Config) -> &mut StoredInbox {
+    match &mut config.inboxes[0] {
+        Inbox::Stored(inbox) => inbox,
+        Inbox::Broadcast(_) => panic!("the inbox has no table"),
     }
 }
 

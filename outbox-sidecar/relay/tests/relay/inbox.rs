@@ -1,8 +1,17 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use rdkafka::{
+    message::{Header, OwnedHeaders},
+    producer::{FutureProducer, FutureRecord},
+};
 use serde_json::json;
 use test_support::wait;
 use uuid::Uuid;
 
-use crate::harness::{Application, Bench, PATIENCE};
+use crate::harness::{Application, Bench, PATIENCE, stored};
 
 #[tokio::test]
 async fn a_message_is_delivered_as_a_cloud_event_and_applied() {
@@ -28,6 +37,44 @@ async fn a_message_is_delivered_as_a_cloud_event_and_applied() {
         .await
         .unwrap();
     assert_eq!((row.get::<_, i32>(0), row.get::<_, bool>(1)), (1, true));
+}
+
+/// By the record, not by what a header of that name says; and also if the message comes from
+/// the table, after a restart.
+#[tokio::test]
+async fn an_event_tells_the_records_timestamp() {
+    let bench = Bench::new("timestamp").await;
+    bench.make_topic(1).await;
+    let ready = Arc::new(AtomicBool::new(false));
+    let takes = Arc::clone(&ready);
+    let application = Application::answering(&bench, move |_| {
+        if takes.load(Ordering::Relaxed) {
+            ("applied", String::new())
+        } else {
+            ("retry", "not yet".into())
+        }
+    })
+    .await;
+    let sidecar = bench.start(&bench.inbox_config(&application)).await;
+    let producer: FutureProducer = bench.kafka.client_config().create().unwrap();
+    let forged = Header { key: "kafkatimestamp", value: Some("1999-12-31T23:59:59Z") };
+    let at = jiff::Timestamp::now().as_millisecond() - 60_000;
+    let told = jiff::Timestamp::from_millisecond(at).unwrap().to_string();
+    let record = FutureRecord::to(&bench.topic)
+        .key("a")
+        .payload(r#"{"number":1}"#)
+        .headers(OwnedHeaders::new().insert(forged))
+        .timestamp(at);
+    producer.send(record, PATIENCE).await.unwrap();
+    let event = || application.events.lock().unwrap().last().cloned();
+    let first = wait::until("the event is delivered", PATIENCE, || async { event() }).await;
+    assert_eq!(first["kafkatimestamp"], told.as_str());
+
+    sidecar.stop().await;
+    ready.store(true, Ordering::Relaxed);
+    let _sidecar = bench.start_another(&bench.inbox_config(&application)).await;
+    bench.wait_for_effects(1).await;
+    assert_eq!(event().unwrap()["kafkatimestamp"], told.as_str());
 }
 
 #[tokio::test]
@@ -126,7 +173,7 @@ async fn a_failure_that_counts_ends_after_the_configured_attempts() {
     })
     .await;
     let mut config = bench.inbox_config(&application);
-    config.inboxes[0].deliver.maximum_attempts = Some(3);
+    stored(&mut config).deliver.maximum_attempts = Some(3);
     let _sidecar = bench.start(&config).await;
     bench.send("a", 1).await;
     bench.send("a", 2).await;

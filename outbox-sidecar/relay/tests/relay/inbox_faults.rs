@@ -72,7 +72,7 @@ async fn kill_9_at_any_moment_loses_nothing_and_applies_nothing_twice() {
     let application = Application::start(&bench).await;
     let mut config = bench.inbox_config(&application);
     config.kafka.properties.insert("session.timeout.ms".into(), "6000".into());
-    config.inboxes[0].deliver.batch = 5;
+    config.inboxes[0].requests_mut().batch = 5;
     for number in 0..MESSAGES {
         bench.send(&format!("k{}", number % 6), i64::try_from(number).unwrap()).await;
     }

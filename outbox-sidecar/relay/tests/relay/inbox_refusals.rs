@@ -3,7 +3,7 @@
 use test_support::wait;
 
 use crate::{
-    harness::{Application, Bench, PATIENCE, pool},
+    harness::{Application, Bench, PATIENCE, pool, stored},
     raw_produce,
 };
 
@@ -43,7 +43,7 @@ async fn a_batch_too_large_is_split_until_only_the_culprit_is_dead() {
 async fn a_message_that_only_times_out_holds_up_no_other_key() {
     let (bench, application) = with_a_culprit("hang", "hang").await;
     let mut config = bench.inbox_config(&application);
-    config.inboxes[0].deliver.timeout = "1s".parse().unwrap();
+    config.inboxes[0].requests_mut().timeout = "1s".parse().unwrap();
     let sidecar = bench.start(&config).await;
     let effects = bench.wait_for_effects(39).await;
     assert_eq!(effects.len(), 39);
@@ -70,8 +70,8 @@ async fn a_page_of_pending_messages_is_bounded_in_bytes() {
         .await
         .unwrap();
     let application = Application::start(&bench).await;
-    let config = bench.inbox_config(&application);
-    let store = outbox_sidecar::inbox::store::Store::new(pool(&bench), &config.inboxes[0]);
+    let mut config = bench.inbox_config(&application);
+    let store = outbox_sidecar::inbox::store::Store::new(pool(&bench), stored(&mut config));
     let (mut after, mut offsets) = (-1, Vec::new());
     loop {
         let page = store.pending("t", 0, after).await.unwrap();
@@ -113,7 +113,7 @@ async fn a_topic_that_is_missing_holds_up_no_other() {
     let application = Application::start(&bench).await;
     let mut config = bench.inbox_config(&application);
     config.topics.create = false;
-    config.inboxes[0].topics.push(format!("{}-absent", bench.topic));
+    config.inboxes[0].topics_mut().push(format!("{}-absent", bench.topic));
     let sidecar = bench.start(&config).await;
     bench.send("a", 1).await;
     bench.wait_for_effects(1).await;

@@ -60,7 +60,7 @@ async fn leases_are_renewed_before_they_expire_while_a_backlog_is_published() {
         .batch_execute(
             "UPDATE outbox_sidecar.cursor SET published = '3:3:' WHERE bucket = 0;
              INSERT INTO outbox (aggregate_id, payload)
-             SELECT 'k' || n % 50, jsonb_build_object('number', n) FROM generate_series(1, 12000) AS n;
+             SELECT 'k' || n % 50, jsonb_build_object('number', n) FROM generate_series(1, 8000) AS n;
              CREATE TABLE lapse (number bigint GENERATED ALWAYS AS IDENTITY);
              CREATE FUNCTION watch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                  IF OLD.owner = NEW.owner AND OLD.expires_at < clock_timestamp() THEN
@@ -73,7 +73,7 @@ async fn leases_are_renewed_before_they_expire_while_a_backlog_is_published() {
         .await
         .unwrap();
     let _sidecar = bench.start(&config).await;
-    bench.listen().wait_for(12_001).await;
+    bench.listen().wait_for(8_001).await;
     let lapses: i64 =
         bench.client.query_one("SELECT count(*) FROM lapse", &[]).await.unwrap().get(0);
     assert_eq!(lapses, 0);

@@ -7,6 +7,7 @@
 )]
 
 mod adoption;
+mod broadcast;
 mod claim;
 mod command_line;
 mod crashes;
@@ -19,6 +20,7 @@ mod inbox;
 mod inbox_faults;
 mod inbox_refusals;
 mod lease;
+mod memory;
 mod outbox;
 mod outbox_faults;
 mod outbox_refusals;

@@ -13,7 +13,7 @@ async fn two_sidecars_publish_and_consume_through_pgbouncer_in_transaction_mode(
     let mut config = bench.inbox_config(&application);
     config.outboxes = bench.outbox_config().outboxes;
     // A pooler carries no notifications.
-    config.database.listen = false;
+    config.database.as_mut().unwrap().listen = false;
     let mut another = config.clone();
     another.admin.listen.set_port(test_support::ports::free().unwrap());
     let (first, second) = tokio::join!(

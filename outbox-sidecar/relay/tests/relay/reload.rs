@@ -72,9 +72,11 @@ async fn what_cannot_be_used_changes_nothing_and_is_told_until_it_is_mended() {
     let sidecar = bench.start(&config).await;
     let good = fs::read_to_string(&sidecar.file).unwrap();
     let mut missing_secret = config.clone();
-    missing_secret.database.url = SecretRef::File(bench.files.path().join("no-such-url"));
+    missing_secret.database.as_mut().unwrap().url =
+        SecretRef::File(bench.files.path().join("no-such-url"));
     let mut in_cluster = config.clone();
-    in_cluster.database.url = SecretRef::Secret(KeyRef { name: "a".into(), key: "b".into() });
+    in_cluster.database.as_mut().unwrap().url =
+        SecretRef::Secret(KeyRef { name: "a".into(), key: "b".into() });
     let mut moved = config.clone();
     moved.admin.listen.set_port(ports::free().unwrap());
     let mut listener = bench.listen();
@@ -143,7 +145,7 @@ async fn a_secret_that_is_rotated_is_used_from_then_on() {
     let url = bench.files.path().join("url");
     fs::write(&url, bench.database.url()).unwrap();
     let mut config = bench.outbox_config();
-    config.database.url = SecretRef::File(url.clone());
+    config.database.as_mut().unwrap().url = SecretRef::File(url.clone());
     bench.add("a", 1).await;
     other.add("a", 2).await;
     let sidecar = bench.start(&config).await;
@@ -195,7 +197,7 @@ async fn an_inbox_goes_on_at_another_address_and_applies_everything_once() {
     let (first, second) = (Application::start(&bench).await, Application::start(&bench).await);
     let config = bench.inbox_config(&first);
     let mut moved = config.clone();
-    moved.inboxes[0].deliver.url.clone_from(&second.url);
+    moved.inboxes[0].requests_mut().url.clone_from(&second.url);
     let sidecar = bench.start(&config).await;
 
     let sending = async {
@@ -228,7 +230,7 @@ async fn a_configuration_that_waits_for_a_database_can_be_mended() {
     let nowhere = format!("postgresql://u:p@127.0.0.1:{}/d", ports::free().unwrap());
     fs::write(&url, nowhere).unwrap();
     let mut config = bench.outbox_config();
-    config.database.url = SecretRef::File(url.clone());
+    config.database.as_mut().unwrap().url = SecretRef::File(url.clone());
     bench.add("a", 1).await;
     let sidecar = bench.start(&config).await;
     wait::until("it waits for the database", PATIENCE, || async {

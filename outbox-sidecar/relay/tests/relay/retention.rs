@@ -3,7 +3,7 @@
 use outbox_sidecar::{inbox::retention::purge_inbox, outbox::retention::purge_outbox};
 use test_support::{postgres::Cluster, wait};
 
-use crate::harness::{Application, Bench, PATIENCE, insert, pool};
+use crate::harness::{Application, Bench, PATIENCE, insert, pool, stored};
 
 async fn count(bench: &Bench, table: &str) -> i64 {
     bench.client.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.unwrap().get(0)
@@ -71,7 +71,7 @@ async fn applied_messages_are_deleted_after_their_retention_and_dead_ones_stay()
     })
     .await;
     let mut config = bench.inbox_config(&application);
-    config.inboxes[0].retention = "1h".parse().unwrap();
+    stored(&mut config).retention = "1h".parse().unwrap();
     let sidecar = bench.start(&config).await;
     for number in 1..=4 {
         bench.send("a", number).await;
@@ -87,7 +87,7 @@ async fn applied_messages_are_deleted_after_their_retention_and_dead_ones_stay()
         .execute("UPDATE inbox SET received_at = received_at - interval '2 hours', processed_at = processed_at - interval '2 hours' WHERE kafka_offset < 3", &[])
         .await
         .unwrap();
-    let (rows, more) = purge_inbox(&pool(&bench), &config.inboxes[0]).await.unwrap();
+    let (rows, more) = purge_inbox(&pool(&bench), stored(&mut config)).await.unwrap();
     assert_eq!((rows, more), (2, false));
     assert_eq!(count(&bench, "inbox").await, 2);
 }

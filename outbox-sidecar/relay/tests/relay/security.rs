@@ -46,7 +46,7 @@ async fn the_database_must_prove_itself_and_the_connection_is_encrypted() {
     let bench = Bench::on(cluster.server(), "pgtls").await;
     let ours = Authority::new(&bench, "ca.pem");
     let mut config = bench.outbox_config();
-    config.database.ca = Some(FileRef::File(ours.file.clone()));
+    config.database.as_mut().unwrap().ca = Some(FileRef::File(ours.file.clone()));
     bench.add("a", 1).await;
 
     let sidecar = bench.start(&config).await;
@@ -72,7 +72,7 @@ async fn the_database_must_prove_itself_and_the_connection_is_encrypted() {
     sql.batch_execute("SELECT pg_reload_conf()").await.unwrap();
 
     let other = Authority::new(&bench, "other.pem");
-    config.database.ca = Some(FileRef::File(other.file));
+    config.database.as_mut().unwrap().ca = Some(FileRef::File(other.file));
     let sidecar = bench.start(&config).await;
     let waiting = wait::until("it names the certificate", PATIENCE, || async {
         let status = sidecar.status().await;
@@ -82,7 +82,7 @@ async fn the_database_must_prove_itself_and_the_connection_is_encrypted() {
     assert!(waiting.contains("invalid peer certificate"), "{waiting}");
     sidecar.stop().await;
 
-    config.database.ca = Some(FileRef::File(ours.file));
+    config.database.as_mut().unwrap().ca = Some(FileRef::File(ours.file));
     let _sidecar = bench.start(&config).await;
     bench.listen().wait_for(1).await;
     let plain = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)

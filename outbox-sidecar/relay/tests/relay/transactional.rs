@@ -51,6 +51,23 @@ async fn every_row_is_seen_once_and_in_order_while_nothing_fails() {
     assert!(errors(&first).await + errors(&second).await < 1.0);
 }
 
+/// A window that ends with a full chunk has an empty one behind it, which must not leave the
+/// transactions of the full one open.
+#[tokio::test]
+async fn a_last_chunk_that_is_full_is_committed() {
+    let bench = Bench::new("full").await;
+    let sidecar = bench.start(&transactional(&bench)).await;
+    sidecar.holds(8).await;
+    let mut listener = bench.listen();
+    for end in [100, 300, 600] {
+        let before = listener.received.len();
+        add_many(&bench, before.try_into().unwrap(), end).await;
+        listener.wait_for(end.try_into().unwrap()).await;
+    }
+    assert_eq!(listener.first_by_key(), in_order(600));
+    assert_eq!(listener.received.len(), 600);
+}
+
 #[tokio::test]
 async fn a_refused_row_is_set_aside_and_nothing_around_it_is_seen_twice() {
     let bench = Bench::new("aborted").await;
@@ -72,6 +89,34 @@ async fn a_refused_row_is_set_aside_and_nothing_around_it_is_seen_twice() {
         (bench.client.query_one(dead, &[]).await.unwrap().get::<_, i64>(0) == 1).then_some(())
     })
     .await;
+}
+
+/// The rows of one key have one producer and one partition: a batch that is refused leaves a gap
+/// in their sequence, which the smaller batches that follow must not run into.
+#[tokio::test]
+async fn a_refused_row_among_many_of_its_key_holds_up_nothing_for_long() {
+    let bench = Bench::new("gap").await;
+    let add = async |from: i32, to: i32| {
+        let sql = "INSERT INTO outbox (aggregate_id, payload)
+                   SELECT 'k', jsonb_build_object('number', n) FROM generate_series($1::int4, $2::int4 - 1) AS n
+                   ORDER BY n";
+        bench.client.execute(sql, &[&from, &to]).await.unwrap();
+    };
+    for round in 0..2 {
+        add(round * 100, round * 100 + 20 + round * 30).await;
+        let noise = "INSERT INTO outbox (aggregate_id, payload)
+                     SELECT 'k', jsonb_build_object('noise', string_agg(md5(m::text), '')) FROM generate_series(1, 150000) AS m";
+        bench.client.execute(noise, &[]).await.unwrap();
+        add(round * 100 + 20 + round * 30, round * 100 + 100).await;
+    }
+    let mut config = transactional(&bench);
+    config.kafka.properties.insert("message.max.bytes".into(), "10000000".into());
+    let sidecar = bench.start(&config).await;
+    let mut listener = bench.listen();
+    listener.wait_for(200).await;
+    assert_eq!(listener.first_by_key()["k"], (0..200).collect::<Vec<_>>());
+    assert_eq!(listener.received.len(), 200);
+    assert!(errors(&sidecar).await < 1.0, "nothing had to start anew");
 }
 
 /// For each key the place of every message among its rows, as it came, repetitions

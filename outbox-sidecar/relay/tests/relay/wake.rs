@@ -24,7 +24,7 @@ async fn two(bench: &Bench, config: &Config) -> (Sidecar, Sidecar) {
     let second = bench.start_another(config).await;
     first.holds(4).await;
     second.holds(4).await;
-    if config.database.listen {
+    if config.database.as_ref().unwrap().listen {
         listening(bench, 2).await;
     }
     (first, second)
@@ -123,7 +123,7 @@ async fn many_pokes_are_few_notifications() {
 async fn a_sidecar_that_shall_not_listen_opens_no_connection_for_it() {
     let bench = Bench::new("unheard").await;
     let mut config = bench.outbox_config();
-    config.database.listen = false;
+    config.database.as_mut().unwrap().listen = false;
     let (first, _second) = two(&bench, &config).await;
     listening(&bench, 0).await;
     // The poll finds the row.

@@ -1,7 +1,7 @@
 //! What the ingest and the delivery need of an inbox table.
 
 use deadpool_postgres::Client;
-use outbox_sidecar_core::config::Inbox;
+use outbox_sidecar_core::config::StoredInbox;
 
 use super::{Finding, catalog::Catalog};
 use crate::error::Error;
@@ -27,7 +27,7 @@ const COLUMNS: [(&str, &[&str], &str); 13] = [
 ///
 /// # Errors
 /// The database is away.
-pub async fn inspect_inbox(client: &Client, inbox: &Inbox) -> Result<Vec<Finding>, Error> {
+pub async fn inspect_inbox(client: &Client, inbox: &StoredInbox) -> Result<Vec<Finding>, Error> {
     let Some(table) = Catalog::of(client, &inbox.table).await? else {
         let command = format!("outbox-sidecar init --inbox {}", inbox.table);
         return Ok(vec![Catalog::absent(&inbox.table, &command)]);

@@ -82,12 +82,12 @@ impl Leases {
             self.seen.push(LeaseReport { bucket, owner, epoch, expires_at });
             leases.push(Lease { bucket, owner, epoch, expired: !renewed && row.get("expired") });
             if renewed {
-                let cursor = match self.held.remove(&bucket) {
-                    // The cursor in memory may be ahead: empty windows are not stored.
-                    Some(known) if known.epoch == epoch => known.cursor,
-                    _ => self.stored_cursor(row)?,
+                let of_bucket = match self.held.remove(&bucket) {
+                    // The cursors in memory may be ahead: empty windows are not stored.
+                    Some(known) if known.epoch == epoch => known,
+                    _ => Held::at(epoch, self.stored_cursor(row)?),
                 };
-                held.insert(bucket, Held { epoch, cursor });
+                held.insert(bucket, of_bucket);
             }
         }
         for bucket in self.held.keys() {
@@ -120,7 +120,7 @@ impl Leases {
         for row in &rows {
             let cursor = self.stored_cursor(row)?;
             let (bucket, epoch) = (row.get("bucket"), row.get("epoch"));
-            self.held.insert(bucket, Held { epoch, cursor });
+            self.held.insert(bucket, Held::at(epoch, cursor));
             let expires_at = row.get("expires_at");
             self.saw(LeaseReport { bucket, owner: Some(self.owner), epoch, expires_at });
         }

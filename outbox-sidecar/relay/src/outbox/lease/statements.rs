@@ -3,6 +3,11 @@
 
 use std::time::Duration;
 
+use outbox_sidecar_core::{share::RelayId, window::Position};
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::error::Error;
+
 /// Ends the transaction, and with it its locks, when the relay stands still in it
 /// for longer than a lease: otherwise no other could take the buckets.
 pub(super) fn rest_no_longer_than(lease: Duration) -> String {
@@ -73,3 +78,38 @@ pub(super) const ADVANCE: &str = "
         expires_at = clock_timestamp() + $6 * interval '1 millisecond', updated_at = clock_timestamp()
     FROM unnest($7::int4[], $8::int8[]) AS mine(bucket, epoch)
     WHERE c.outbox = $1 AND c.owner = $2 AND c.bucket = mine.bucket AND c.epoch = mine.epoch";
+
+/// The values of [`ADVANCE`].
+pub(super) struct Advance {
+    pub(super) outbox: String,
+    pub(super) owner: RelayId,
+    pub(super) published: String,
+    pub(super) until: Option<String>,
+    pub(super) after: Option<Position>,
+    pub(super) lease: f64,
+    pub(super) buckets: Vec<i32>,
+    pub(super) epochs: Vec<i64>,
+}
+
+impl Advance {
+    pub(super) fn parameters(&self) -> [(&(dyn ToSql + Sync), Type); 8] {
+        [
+            (&self.outbox, Type::TEXT),
+            (&self.owner, Type::UUID),
+            (&self.published, Type::TEXT),
+            (&self.until, Type::TEXT),
+            (&self.after, Type::INT8),
+            (&self.lease, Type::FLOAT8),
+            (&self.buckets, Type::INT4_ARRAY),
+            (&self.epochs, Type::INT8_ARRAY),
+        ]
+    }
+
+    /// So many rows were written; fewer than asked for are a lost lease.
+    pub(super) fn check(&self, written: u64) -> Result<(), Error> {
+        if usize::try_from(written) == Ok(self.buckets.len()) {
+            return Ok(());
+        }
+        Err(Error::LeaseLost { outbox: self.outbox.clone() })
+    }
+}

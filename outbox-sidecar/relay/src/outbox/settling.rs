@@ -1,0 +1,174 @@
+//! What follows when the broker or the database has answered for what is under way.
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    publisher::Acknowledged,
+    relay::Pass,
+    settlement::UnpublishedRow,
+    under_way::{Facts, Sent, Stored, Storing},
+};
+use crate::error::Error;
+
+impl Pass<'_> {
+    /// Waits until nothing is under way.
+    pub(super) async fn settle_all(&mut self, stop: &CancellationToken) -> Result<(), Error> {
+        while !self.under_way.is_empty() {
+            self.settle_some(stop).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until something under way has moved, as long as it takes, and follows it up.
+    pub(super) async fn settle_some(&mut self, stop: &CancellationToken) -> Result<(), Error> {
+        let mut under_way = std::mem::take(&mut self.under_way);
+        let moved = async {
+            under_way.moved().await;
+            Ok(())
+        };
+        let moved = self.keeping_leases(moved, stop).await;
+        self.under_way = under_way;
+        moved?;
+        self.follow_up(stop).await
+    }
+
+    /// Goes on with what has moved, without waiting for the rest.
+    pub(super) async fn follow_up(&mut self, stop: &CancellationToken) -> Result<(), Error> {
+        if let Some(stored) = self.under_way.take_stored() {
+            self.stored(stored)?;
+        }
+        if self.under_way.is_storing() {
+            return Ok(());
+        }
+        if self.under_way.has_failed() {
+            return self.start_over(stop).await;
+        }
+        let mut chunks = self.under_way.take_acknowledged();
+        let Some(last) = chunks.last_mut() else { return Ok(()) };
+        self.publisher.reached();
+        if !last.has_no_consequences() {
+            // It stands alone.
+            for chunk in chunks {
+                self.settle_acknowledged(chunk, stop).await?;
+            }
+            return Ok(());
+        }
+        let (lane, cursor) = (last.lane.clone(), last.cursor.clone());
+        // Of a transactional chunk at most: one with rows has none but empty ones behind it.
+        let begun = chunks.iter_mut().flat_map(|chunk| chunk.in_flight.take_begun()).collect();
+        let publisher = self.publisher.clone();
+        let store = self.leases.store(&lane, &cursor);
+        let task = tokio::spawn(async move {
+            publisher.commit(begun).await?;
+            store.await
+        });
+        let chunks = chunks.iter().map(|chunk| chunk.facts).collect();
+        self.under_way.stores(Storing { lane, cursor, chunks, task });
+        Ok(())
+    }
+
+    /// A cursor is stored, and so the chunks before it are published.
+    fn stored(&mut self, stored: Stored) -> Result<(), Error> {
+        let Stored { lane, cursor, chunks, asked_at } = stored;
+        self.leases.stored(&lane, &cursor, asked_at?);
+        for facts in chunks {
+            if !facts.full {
+                self.size.passed(false);
+            }
+            self.published(facts, facts.rows, 0);
+        }
+        // Chunks may go behind each other again.
+        self.cautious = false;
+        Ok(())
+    }
+
+    /// Tells of a chunk.
+    fn published(&mut self, facts: Facts, published: usize, dead: usize) {
+        self.highest = self.highest.max(facts.last);
+        let oldest = facts.oldest.map(|age| age + facts.started.elapsed().as_secs_f64());
+        self.relay.metrics.published(published, dead, oldest);
+        self.relay.status.published(published);
+    }
+
+    async fn settle_acknowledged(
+        &mut self,
+        mut chunk: Sent,
+        stop: &CancellationToken,
+    ) -> Result<(), Error> {
+        let publisher = self.publisher.clone();
+        let answer = self.keeping_leases(chunk.in_flight.acknowledged(&publisher), stop).await?;
+        let (Acknowledged::All(unpublished) | Acknowledged::Alone(unpublished)) = answer else {
+            return Ok(());
+        };
+        self.settle(chunk, unpublished).await
+    }
+
+    /// Stores what becomes of a chunk, of which these rows are not published. Nothing of its
+    /// buckets may be under way behind it.
+    async fn settle(&mut self, chunk: Sent, unpublished: Vec<UnpublishedRow>) -> Result<(), Error> {
+        let Sent { lane, cursor, facts, ids, .. } = chunk;
+        let published = facts.rows - unpublished.len();
+        let settlement = self.source.settlement(&self.relay.config, unpublished, Vec::new(), ids);
+        if !facts.full {
+            self.size.passed(settlement.refused_any());
+        }
+        self.leases.advance(&lane, &cursor, Some(&settlement)).await?;
+        settlement.log();
+        let dead = settlement.dead();
+        if settlement.concerns_parked() {
+            self.look_at_parked().await?;
+        }
+        self.published(facts, published, dead);
+        self.cautious = false;
+        Ok(())
+    }
+
+    /// A chunk has failed: it and those behind it are to be read again, unless a single row
+    /// is to blame.
+    async fn start_over(&mut self, stop: &CancellationToken) -> Result<(), Error> {
+        // The rest is not to be sent any more; it fails at once.
+        self.publisher.abandon();
+        let mut chunks = std::mem::take(&mut self.under_way.chunks);
+        let answered = async {
+            for chunk in &chunks {
+                chunk.in_flight.tally().complete().await;
+            }
+            Ok(())
+        };
+        self.keeping_leases(answered, stop).await?;
+        while let Some(chunk) = chunks.pop_front_if(|chunk| !chunk.in_flight.has_failed()) {
+            self.settle_acknowledged(chunk, stop).await?;
+        }
+        self.leases.rewind();
+        (self.cautious, self.look_again) = (true, true);
+        let Some(mut first) = chunks.pop_front() else { return Ok(()) };
+        // One that was given up for another's failure has none of its own to tell of.
+        let has_reason = |chunk: &Sent| chunk.in_flight.tally().failures().are_its_own();
+        let to_blame = chunks.iter_mut().find(|chunk| !has_reason(&first) && has_reason(chunk));
+        let (verdict, rows) = match to_blame {
+            Some(behind) => {
+                let verdict = behind.in_flight.verdict(&self.publisher);
+                (verdict.map(|_| Acknowledged::Refused), behind.facts.rows)
+            }
+            None => (first.in_flight.verdict(&self.publisher), first.facts.rows),
+        };
+        let acknowledged = verdict?;
+        self.publisher.start_anew(&first.in_flight.take_begun())?;
+        self.take_over_producers(stop).await?;
+        match acknowledged {
+            Acknowledged::All(unpublished) | Acknowledged::Alone(unpublished) => {
+                self.settle(first, unpublished).await
+            }
+            Acknowledged::Refused => {
+                self.size.refused(rows);
+                tracing::warn!(
+                    outbox = self.relay.config.name,
+                    rows,
+                    next = self.size.rows(),
+                    "the broker refused a batch; trying fewer rows at a time"
+                );
+                Ok(())
+            }
+        }
+    }
+}
