@@ -109,7 +109,7 @@ COPY k8s/images/ui/nginx.conf k8s/images/ui/security-headers.conf /etc/nginx/
 COPY k8s/images/ui/default.conf.template /etc/nginx/templates/
 COPY k8s/images/ui/50-gateway.sh /docker-entrypoint.d/
 COPY --from=ui-builder /ui/dist /usr/share/nginx/html
-ENV GATEWAY_URL=http://gateway:8080
+ENV GATEWAY_URL=http://gateway:8080 OIDC_ORIGIN=
 USER 101
 EXPOSE 8080
 ARG VERSION=0.1.0

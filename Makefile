@@ -46,6 +46,19 @@ test: setup ## Run every test, against real PostgreSQL and Kafka servers
 	RUST_TEST_THREADS=8 target/debug/local-stack test-env -- cargo test --locked --workspace --no-fail-fast
 	npm --prefix ui test
 
+.PHONY: api-test
+api-test: setup build ## Walk through the API with newman, and let schemathesis try it (needs npm, python3)
+	scripts/api-test.sh
+
+# Against programs built another way: make browser-test LOCAL_STACK=target/debug/local-stack
+.PHONY: browser-test
+browser-test: setup-browser $(if $(LOCAL_STACK),,build) ui tests/browser/node_modules/.package-lock.json ## Use the web interface of a whole shop by a real browser
+	scripts/browser-test.sh $(ARGS)
+
+tests/browser/node_modules/.package-lock.json: tests/browser/package-lock.json
+	npm --prefix tests/browser ci --no-audit --no-fund
+	@touch $@
+
 .PHONY: load
 load: build ## Place 5,000 orders at the running shop and audit the books
 	target/release/burst $(ARGS)
@@ -57,6 +70,14 @@ kill-test: setup build ## Kill -9 one process after the other in the middle of b
 .PHONY: faults
 faults: setup build ## Break relays, servers, lines and application while rows are written; account for each row
 	target/release/fault-ledger $(ARGS)
+
+.PHONY: bench
+bench: setup build ## Measure the relay beside its ceilings (ARGS="drain --rows 10000000", see --help)
+	target/release/bench $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: setup build ## The same with less of everything: under three minutes
+	target/release/bench --quick $(ARGS)
 
 .PHONY: images
 images: $(if $(BINARIES),ui) ## Build the container images (BINARIES=target/release: from what is built)
@@ -88,12 +109,23 @@ crd: ## Generate the CRD from the sidecar's configuration
 	target/debug/outbox-operator crd >k8s/crd/$(CRD)
 	cp k8s/crd/$(CRD) charts/outbox-operator/files/$(CRD)
 
+.PHONY: openapi
+openapi: ## Generate docs/openapi.json from the services' code
+	@# Not straight into the file, which the gateway is built with.
+	cargo build --locked --workspace --bin openapi
+	target/debug/openapi >docs/openapi.json.new
+	mv docs/openapi.json.new docs/openapi.json
+
+.PHONY: api-types
+api-types: ui/node_modules/.package-lock.json ## Generate the web interface's API types from docs/openapi.json
+	npm --prefix ui run generate
+
 .PHONY: charts-docs
 charts-docs: setup-lint ## Generate the charts' READMEs from their values
 	helm-docs --chart-search-root charts --log-level warning
 
 .PHONY: lint
-lint: setup-lint ui/node_modules/.package-lock.json ## Check formatting, code, scripts, charts, dependencies and licences
+lint: setup-lint ui/node_modules/.package-lock.json tests/browser/node_modules/.package-lock.json ## Check formatting, code, scripts, charts, dependencies and licences
 	cargo fmt --all --check
 	$(TAPLO) fmt --check
 	shellcheck --external-sources --check-sourced $(SCRIPTS)
@@ -101,6 +133,7 @@ lint: setup-lint ui/node_modules/.package-lock.json ## Check formatting, code, s
 	$(TOOLS)/bin/cargo-deny --locked check bans licenses sources
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	npm --prefix ui run lint
+	npm --prefix tests/browser run lint
 	@# The build of `make test`: another selection would build half of the dependencies once more.
 	cargo build --locked --workspace --all-targets
 	@echo "target/debug/outbox-operator crd: is k8s/crd up to date?"
@@ -125,6 +158,10 @@ setup: ## Install what building and running need, and is missing
 .PHONY: setup-lint
 setup-lint:
 	@scripts/setup.sh lint
+
+.PHONY: setup-browser
+setup-browser:
+	@scripts/setup.sh browser
 
 .PHONY: clean
 clean: ## Delete everything that was built; the data of `make run` stays

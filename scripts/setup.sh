@@ -2,8 +2,9 @@
 # Installs what is missing on a Debian machine, saying what and why; does nothing, quickly, when
 # everything is there. Asks nothing; uses sudo only when not root.
 #
-#   setup.sh run     what building, running and testing need
-#   setup.sh lint    the same, and what checking needs
+#   setup.sh run      what building, running and testing need
+#   setup.sh lint     the same, and what checking needs
+#   setup.sh browser  the same as `run`, and the browser's tests' browser
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
@@ -57,6 +58,9 @@ find_packages() {
     [[ -x /usr/sbin/pgbouncer ]] || need pgbouncer pgbouncer
     if [[ $purpose == lint ]]; then
         need shellcheck shellcheck
+    fi
+    if [[ $purpose == browser ]]; then
+        [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] || packages+=(chromium)
     fi
 }
 

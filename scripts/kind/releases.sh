@@ -63,8 +63,15 @@ await_relays() {
 await_ingress() {
     await "http://shop.localhost behind the ingress" 60 through_ingress shop.localhost / --fail --output /dev/null
     # As far as the database.
-    await "http://api.shop.localhost behind the ingress" 120 \
-        through_ingress api.shop.localhost '/orders?limit=1' --fail --output /dev/null
+    await "http://api.shop.localhost behind the ingress" 120 first_page
+}
+
+first_page() {
+    local token
+    token=$(through_ingress api.shop.localhost /auth/demo-token --fail --data '{"operator":true}' |
+        sed -nE 's/.*"token":"([^"]*)".*/\1/p')
+    through_ingress api.shop.localhost '/orders?limit=1' --fail --output /dev/null \
+        --header "authorization: Bearer $token"
 }
 
 show_addresses() {
@@ -76,9 +83,10 @@ show_addresses() {
   web interface   $ui
   API             $api
 
-  curl -s $api/users -H 'content-type: application/json' -d '{"user_id": 1, "balance": 1400}'
-  curl -s $api/orders -H 'content-type: application/json' -d '{"user_id": 1, "amount": 1000}'
-  curl -s $api/orders/user/1          # a moment later: FINISHED
+  TOKEN=\$(curl -s $api/auth/demo-token -d '{"user_id": 1}' | sed 's/.*"token":"\([^"]*\)".*/\1/')
+  curl -s $api/users -H "Authorization: Bearer \$TOKEN" -d '{"user_id": 1, "balance": 1400}' -H 'content-type: application/json'
+  curl -s $api/orders -H "Authorization: Bearer \$TOKEN" -d '{"user_id": 1, "amount": 1000}' -H 'content-type: application/json'
+  curl -s $api/orders/user/1 -H "Authorization: Bearer \$TOKEN"          # a moment later: FINISHED
 
   kubectl --context $context -n shop port-forward svc/shop-ui 3000:80               # http://localhost:3000
   kubectl --context $context -n monitoring port-forward svc/prometheus 9090:9090    # http://localhost:9090

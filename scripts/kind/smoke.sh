@@ -19,13 +19,22 @@ helm_test() {
 api() {
     local path=$1 body=${2:-} answer
     local options=(--fail-with-body)
+    api_token
+    options+=(--header "authorization: Bearer $token")
     [[ -z $body ]] || options+=(--header 'content-type: application/json' --data "$body")
     answer=$(through_ingress api.shop.localhost "$path" "${options[@]}") ||
         fail "$path: ${answer:-no answer}"
     # shellcheck disable=SC2016 # quotes of the command shown
-    printf '    $ curl %s%s%s\n    %s\n' "$(ingress_url api.shop.localhost)" "$path" \
+    printf '    $ curl -H "Authorization: Bearer $token" %s%s%s\n    %s\n' "$(ingress_url api.shop.localhost)" "$path" \
         "${body:+ -H 'content-type: application/json' -d '$body'}" "$answer" >&2
     printf '%s\n' "$answer"
+}
+
+# Signs in as an operator, which values-kind.yaml lets anyone do: sets `token`.
+api_token() {
+    [[ -n ${token:-} ]] || token=$(through_ingress api.shop.localhost /auth/demo-token --fail-with-body \
+        --data '{"operator":true}' | member token)
+    [[ -n $token ]] || fail "the gateway gives no token"
 }
 
 # A member of a flat JSON object: NAME, from the input.
@@ -55,7 +64,9 @@ await_order() {
 
 order_has_ended() {
     local order
-    order=$(through_ingress api.shop.localhost "/orders/$1" --fail-with-body) || return
+    api_token
+    order=$(through_ingress api.shop.localhost "/orders/$1" --fail-with-body \
+        --header "authorization: Bearer $token") || return
     echo "$order"
     [[ $(member status <<<"$order") =~ ^(FINISHED|CANCELLED)$ ]]
 }

@@ -65,6 +65,13 @@ impl Proxy {
     }
 }
 
+impl Proxy {
+    /// The largest body that is passed on.
+    pub(crate) fn max_body_bytes(&self) -> usize {
+        self.max_body_bytes
+    }
+}
+
 /// Why there is no answer of the service.
 #[derive(Debug, thiserror::Error)]
 enum Failure {

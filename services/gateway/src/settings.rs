@@ -7,6 +7,11 @@ use axum::http::HeaderValue;
 use clap::Parser;
 use kit::settings::{HttpUrl, TelemetrySettings};
 
+use crate::identity::AuthSettings;
+use crate::live::LiveSettings;
+use crate::pipeline::PipelineSettings;
+use crate::rate_limit::RateLimitSettings;
+
 /// The one public door: passes requests on to the services.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "gateway", version)]
@@ -26,6 +31,22 @@ pub struct Settings {
     /// What is passed on, and how.
     #[command(flatten)]
     pub proxy: ProxySettings,
+
+    /// How the gateway knows who asks.
+    #[command(flatten)]
+    pub auth: AuthSettings,
+
+    /// How often may be asked.
+    #[command(flatten)]
+    pub rate_limits: RateLimitSettings,
+
+    /// Live updates.
+    #[command(flatten)]
+    pub live: LiveSettings,
+
+    /// The sidecars that operators may look at.
+    #[command(flatten)]
+    pub pipeline: PipelineSettings,
 
     /// The log.
     #[command(flatten)]

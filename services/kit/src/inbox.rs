@@ -3,10 +3,15 @@
 //! The sidecar has already stored each message in the `inbox` table. Here it
 //! is applied and marked as processed in one transaction, so that its effect
 //! happens once however often it is delivered.
+//!
+//! A batch is one transaction as long as all of it can be applied; one disk
+//! flush is then shared by all. If any of it cannot, nothing of that remains,
+//! and each event gets a transaction of its own.
 
 mod event;
+mod listener;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -20,7 +25,8 @@ use serde::Serialize;
 use tracing::Instrument;
 use uuid::Uuid;
 
-pub use event::Event;
+pub use event::{Event, Gap};
+pub use listener::{Listener, router as listener_router};
 
 use crate::database::{Database, DatabaseError};
 use crate::metrics::Metrics;
@@ -37,7 +43,8 @@ const MAX_REASON: usize = 500;
 /// What applies events.
 pub trait Application: Send + Sync + 'static {
     /// Applies one event within `tx`, which is committed afterwards with the
-    /// event's mark, or rolled back on an error.
+    /// event's mark, or rolled back on an error. Other events may have been
+    /// applied in it before.
     ///
     /// The same event is never applied twice; another event may still ask for
     /// what was done before.
@@ -47,7 +54,15 @@ pub trait Application: Send + Sync + 'static {
         event: &Event,
     ) -> impl Future<Output = Result<(), Refusal>> + Send;
 
-    /// Told after an event's transaction has committed.
+    /// What decides which of two events of different keys is applied first if
+    /// they share a transaction: those that lock the same row have to do it
+    /// in the same order everywhere, or their transactions wait for each other.
+    fn turn(&self, event: &Event) -> i64 {
+        let _ = event;
+        0
+    }
+
+    /// Told after a transaction in which events were applied has committed.
     fn committed(&self) {}
 }
 
@@ -87,6 +102,33 @@ pub async fn mark(tx: &Transaction<'_>, message_id: Uuid) -> Result<bool, tokio_
         )
         .await?;
     Ok(tx.execute(&statement, &[&message_id]).await? == 1)
+}
+
+/// Marks messages as processed; returns those that were not before, and are
+/// not dead.
+async fn mark_all(
+    tx: &Transaction<'_>,
+    message_ids: &[Uuid],
+) -> Result<HashSet<Uuid>, tokio_postgres::Error> {
+    let statement = tx
+        .prepare_cached(
+            "UPDATE inbox SET processed_at = clock_timestamp(), attempts = attempts + 1 \
+             WHERE message_id = ANY($1) AND processed_at IS NULL AND dead_at IS NULL \
+             RETURNING message_id",
+        )
+        .await?;
+    let rows = tx.query(&statement, &[&message_ids]).await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
+
+fn span(event: &Event) -> tracing::Span {
+    tracing::info_span!(
+        "event",
+        message_id = %event.id,
+        r#type = event.r#type,
+        trace_id = event.trace.trace_id(),
+        span_id = event.trace.span_id(),
+    )
 }
 
 /// The route `POST /inbox` for a listener that only the sidecar reaches.
@@ -170,8 +212,19 @@ async fn receive<A: Application>(
             }
         }
     }
+    let mut keys: Vec<Vec<Event>> = keys.into_values().collect();
+    keys.sort_by_key(|events| events.first().map(|event| inbox.application.turn(event)));
+    if keys.iter().map(Vec::len).sum::<usize>() > 1 {
+        match inbox.apply_together(&keys).await {
+            Ok(applied) => {
+                results.extend(applied);
+                return Ok(Json(Results { results }));
+            }
+            Err(refusal) => tracing::debug!(%refusal, "applying the events one by one"),
+        }
+    }
     let outage = Arc::new(AtomicBool::new(false));
-    let mut finished = futures::stream::iter(keys.into_values())
+    let mut finished = futures::stream::iter(keys)
         .map(|events| Arc::clone(&inbox).apply_in_order(events, Arc::clone(&outage)))
         .buffer_unordered(CONCURRENT_KEYS);
     while let Some(of_key) = finished.next().await {
@@ -181,6 +234,35 @@ async fn receive<A: Application>(
 }
 
 impl<A: Application> Inbox<A> {
+    /// Applies all events in one transaction, or none: one that cannot be
+    /// applied takes the others back with it.
+    async fn apply_together(&self, keys: &[Vec<Event>]) -> Result<Vec<EventResult>, Refusal> {
+        let mut client = self.database.get().await?;
+        let tx = client.transaction().await?;
+        let ids: Vec<Uuid> = keys.iter().flatten().map(|event| event.id).collect();
+        let mut new = mark_all(&tx, &ids).await?;
+        let any = !new.is_empty();
+        let mut results = Vec::with_capacity(ids.len());
+        for event in keys.iter().flatten() {
+            // Also of one that is there twice.
+            let status = if new.remove(&event.id) {
+                self.application.apply(&tx, event).instrument(span(event)).await?;
+                Status::Applied
+            } else {
+                Status::Duplicate
+            };
+            results.push(EventResult { id: event.id.to_string(), status });
+        }
+        tx.commit().await?;
+        if any {
+            self.application.committed();
+        }
+        for result in &results {
+            self.metrics.inbox_event(result.status.label());
+        }
+        Ok(results)
+    }
+
     /// Applies the events of one key, up to the first that must be retried.
     ///
     /// Events that an outage of the database leaves untried get no result: the
@@ -198,14 +280,7 @@ impl<A: Application> Inbox<A> {
             } else if outage.load(Ordering::Relaxed) {
                 break;
             } else {
-                let span = tracing::info_span!(
-                    "event",
-                    message_id = %event.id,
-                    r#type = event.r#type,
-                    trace_id = event.trace.trace_id(),
-                    span_id = event.trace.span_id(),
-                );
-                match self.apply(&event).instrument(span).await {
+                match self.apply(&event).instrument(span(&event)).await {
                     Some(status) => status,
                     None => {
                         outage.store(true, Ordering::Relaxed);

@@ -9,6 +9,7 @@
 pub mod admin;
 pub mod context;
 pub mod database;
+pub mod documentation;
 pub mod extract;
 pub mod idempotency;
 pub mod inbox;
@@ -24,6 +25,7 @@ pub mod server;
 pub mod service;
 pub mod settings;
 pub mod telemetry;
+pub mod timeline;
 pub mod wake;
 
 pub use context::RequestContext;

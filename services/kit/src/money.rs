@@ -9,6 +9,9 @@ use postgres_types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type as SchemaKind};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 /// Decimals an amount may have.
 const MAX_DECIMALS: i64 = 4;
@@ -169,6 +172,20 @@ impl<'de> Deserialize<'de> for Money {
         <&RawValue>::deserialize(deserializer)?.get().parse().map_err(serde::de::Error::custom)
     }
 }
+
+impl PartialSchema for Money {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(SchemaType::new(SchemaKind::Number))
+            .description(Some(
+                "An amount: at most 15 digits before the point and 4 after it. Exact; a client that reads it as a \
+                 double may lose digits beyond the 15th.",
+            ))
+            .into()
+    }
+}
+
+impl ToSchema for Money {}
 
 impl ToSql for Money {
     fn to_sql(

@@ -11,6 +11,11 @@ use crate::context::Trace;
 const INSERT: &str = "INSERT INTO outbox (id, aggregate_type, aggregate_id, type, payload, headers) \
      VALUES ($1, $2, $3, $4, $5, jsonb_build_object('traceparent', $6::text))";
 
+/// The same into the table of events, which has an outbox of its own in the
+/// sidecar: what is told to whoever listens holds up no work.
+const INSERT_EVENT: &str = "INSERT INTO events (id, aggregate_type, aggregate_id, type, payload, headers) \
+     VALUES ($1, $2, $3, $4, $5, jsonb_build_object('traceparent', $6::text))";
+
 /// A message to write.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a, P> {
@@ -42,7 +47,33 @@ pub async fn write<P>(
 where
     P: Serialize + std::fmt::Debug + Sync,
 {
-    let statement = tx.prepare_cached(INSERT).await?;
+    insert(tx, INSERT, message).await
+}
+
+/// Writes an event for whoever listens; otherwise like [`write`].
+///
+/// # Errors
+///
+/// As [`write`].
+pub async fn announce<P>(
+    tx: &Transaction<'_>,
+    event: Message<'_, P>,
+) -> Result<(), tokio_postgres::Error>
+where
+    P: Serialize + std::fmt::Debug + Sync,
+{
+    insert(tx, INSERT_EVENT, event).await
+}
+
+async fn insert<P>(
+    tx: &Transaction<'_>,
+    sql: &str,
+    message: Message<'_, P>,
+) -> Result<(), tokio_postgres::Error>
+where
+    P: Serialize + std::fmt::Debug + Sync,
+{
+    let statement = tx.prepare_cached(sql).await?;
     tx.execute(
         &statement,
         &[

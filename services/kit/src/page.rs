@@ -76,16 +76,45 @@ impl Position for ByNumber {
     }
 }
 
-/// The page a request asks for, by `limit` (1 to 500) and `after`.
+/// Which items a list has, by further parameters.
+pub trait Filter: Default {
+    /// The parameters' names, for the one who gave another.
+    const NAMES: &'static str;
+
+    /// Takes a parameter over; `None` if it is none of this filter.
+    ///
+    /// # Errors
+    ///
+    /// Its value cannot be used.
+    fn set(&mut self, name: &str, value: &str) -> Option<Result<(), Problem>>;
+}
+
+/// All items.
+impl Filter for () {
+    const NAMES: &'static str = "limit or after";
+
+    fn set(&mut self, _: &str, _: &str) -> Option<Result<(), Problem>> {
+        None
+    }
+}
+
+/// The page a request asks for, by `limit` (1 to 500) and `after`, and of which
+/// items.
 #[derive(Debug)]
-pub struct PageRequest<P> {
+pub struct PageRequest<P, F = ()> {
     limit: u16,
     after: P,
     plain: bool,
     path: String,
+    filter: F,
 }
 
-impl<P: Position> PageRequest<P> {
+impl<P: Position, F> PageRequest<P, F> {
+    /// Which items.
+    pub fn filter(&self) -> &F {
+        &self.filter
+    }
+
     /// The position to list after.
     pub fn after(&self) -> &P {
         &self.after
@@ -97,8 +126,8 @@ impl<P: Position> PageRequest<P> {
         i64::from(self.limit) + 1
     }
 
-    /// The answer: `{"items":[…],"next":"cursor"|null}` when a page was asked
-    /// for. Otherwise the plain array, cut at 1000 items, with a `Link` header
+    /// The answer: `{"items":[…],"next":"cursor"|null}` when a page or some
+    /// items were asked for. Otherwise the plain array, cut at 1000 items, with a `Link` header
     /// to the next page if it was.
     pub fn respond<T: Serialize>(&self, mut items: Vec<T>, position: impl Fn(&T) -> P) -> Response {
         let limit = usize::from(self.limit);
@@ -132,7 +161,7 @@ struct Page<T> {
     next: Option<String>,
 }
 
-impl<P: Position, S: Send + Sync> FromRequestParts<S> for PageRequest<P> {
+impl<P: Position, F: Filter, S: Send + Sync> FromRequestParts<S> for PageRequest<P, F> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
@@ -143,28 +172,32 @@ impl<P: Position, S: Send + Sync> FromRequestParts<S> for PageRequest<P> {
     }
 }
 
-fn parse<P: Position>(path: String, query: &str) -> Result<PageRequest<P>, Problem> {
+fn parse<P: Position, F: Filter>(path: String, query: &str) -> Result<PageRequest<P, F>, Problem> {
     let (mut limit, mut after) = (None, None);
+    let (mut filter, mut filtered) = (F::default(), false);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         match name {
             "limit" => limit = Some(parse_limit(value)?),
             "after" => after = Some(parse_cursor(value)?),
             other => {
-                return Err(Problem::invalid_field(
-                    other,
-                    "unknown parameter; expected limit or after",
-                ));
+                let set = filter.set(other, value).ok_or_else(|| {
+                    let detail = format!("unknown parameter; expected {}", F::NAMES);
+                    Problem::invalid_field(other, detail)
+                })?;
+                set?;
+                filtered = true;
             }
         }
     }
-    let plain = limit.is_none() && after.is_none();
+    let plain = limit.is_none() && after.is_none() && !filtered;
     let default = if plain { PLAIN_LIMIT } else { DEFAULT_LIMIT };
     Ok(PageRequest {
         limit: limit.unwrap_or(default),
         after: after.unwrap_or(P::START),
         plain,
         path,
+        filter,
     })
 }
 
@@ -193,13 +226,13 @@ mod tests {
     #[test]
     fn limits_and_cursors_are_checked() {
         for bad in ["limit=0", "limit=501", "limit=x", "limit=", "after=x", "after=", "page=2"] {
-            assert!(parse::<ByNumber>(String::new(), bad).is_err(), "{bad}");
+            assert!(parse::<ByNumber, ()>(String::new(), bad).is_err(), "{bad}");
         }
         let of_another_list = format!("after={}", cursor(&ByTime::START));
-        assert!(parse::<ByNumber>(String::new(), &of_another_list).is_err());
-        let request = parse::<ByNumber>(String::new(), "limit=2").unwrap();
+        assert!(parse::<ByNumber, ()>(String::new(), &of_another_list).is_err());
+        let request = parse::<ByNumber, ()>(String::new(), "limit=2").unwrap();
         assert_eq!((request.fetch(), request.plain), (3, false));
-        let request = parse::<ByNumber>(String::new(), "").unwrap();
+        let request = parse::<ByNumber, ()>(String::new(), "").unwrap();
         assert_eq!((request.fetch(), request.plain), (1001, true));
     }
 
@@ -211,14 +244,14 @@ mod tests {
                 id: Uuid::from_u128(id),
             };
             let query = format!("after={}", cursor(&position));
-            prop_assert_eq!(*parse::<ByTime>(String::new(), &query).unwrap().after(), position);
+            prop_assert_eq!(*parse::<ByTime, ()>(String::new(), &query).unwrap().after(), position);
             let query = format!("after={}", cursor(&ByNumber(number)));
-            prop_assert_eq!(parse::<ByNumber>(String::new(), &query).unwrap().after().0, number);
+            prop_assert_eq!(parse::<ByNumber, ()>(String::new(), &query).unwrap().after().0, number);
         }
 
         #[test]
         fn any_cursor_is_read_or_refused_without_harm(text in "[A-Za-z0-9_=-]{0,60}") {
-            let _ = parse::<ByTime>(String::new(), &format!("after={text}"));
+            let _ = parse::<ByTime, ()>(String::new(), &format!("after={text}"));
         }
     }
 }

@@ -35,6 +35,8 @@ struct Body {
     detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    #[serde(rename = "code", skip_serializing_if = "Option::is_none")]
+    name: Option<&'static str>,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     legacy: Option<Legacy>,
 }
@@ -47,7 +49,7 @@ struct Legacy {
 }
 
 /// What is wrong with one field of a request.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct FieldError {
     /// The field's path: `amount`, `items[0].name`, a path or query
     /// parameter's name, or a header's.
@@ -74,6 +76,7 @@ impl Problem {
                 status: status.as_u16(),
                 detail: detail.into(),
                 errors: Vec::new(),
+                name: None,
                 legacy: None,
             },
             retry_after_seconds: None,
@@ -130,10 +133,25 @@ impl Problem {
         problem
     }
 
+    /// Says after how many seconds a repetition has a chance.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after_seconds = Some(seconds);
+        self
+    }
+
     /// Sets the title.
     #[must_use]
     pub fn titled(mut self, title: impl Into<String>) -> Self {
         self.0.body.title = title.into();
+        self
+    }
+
+    /// Names the problem for programs, as its member `code`.
+    #[must_use]
+    pub fn coded(mut self, code: &'static str) -> Self {
+        self.0.body.name = Some(code);
+        self.0.body.legacy = None;
         self
     }
 

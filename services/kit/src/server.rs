@@ -10,9 +10,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::Service;
 
 /// How long a connection may take to send a request's head, the wait between
@@ -57,7 +57,7 @@ impl Listener {
     /// finishes the requests in flight, and cuts those that take longer than
     /// `grace`.
     pub async fn serve(self, stop: CancellationToken, grace: Duration) {
-        let connections = GracefulShutdown::new();
+        let connections = Connections::default();
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -71,14 +71,30 @@ impl Listener {
             }
         }
         drop(self.socket);
-        if tokio::time::timeout(grace, connections.shutdown()).await.is_err() {
+        if tokio::time::timeout(grace, connections.finish()).await.is_err() {
             tracing::warn!(listener = self.name, ?grace, "requests still in flight were cut");
         }
         tracing::info!(listener = self.name, "stopped listening");
     }
 }
 
-fn answer(stream: TcpStream, peer: SocketAddr, router: Router, connections: &GracefulShutdown) {
+/// The connections of a listener, which end together.
+#[derive(Default)]
+struct Connections {
+    tasks: TaskTracker,
+    finishing: CancellationToken,
+}
+
+impl Connections {
+    /// Lets each finish the request in flight, and waits for them.
+    async fn finish(&self) {
+        self.finishing.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+fn answer(stream: TcpStream, peer: SocketAddr, router: Router, connections: &Connections) {
     // Without it, small answers wait for the client's delayed acknowledgement.
     if let Err(err) = stream.set_nodelay(true) {
         tracing::debug!(error = %err, "nodelay could not be set");
@@ -90,10 +106,20 @@ fn answer(stream: TcpStream, peer: SocketAddr, router: Router, connections: &Gra
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(IDLE_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
-    let connection = connections.watch(connection);
-    tokio::spawn(async move {
-        if let Err(err) = connection.await {
+        .serve_connection(TokioIo::new(stream), service)
+        // What became a WebSocket lives on, and is its handler's to end.
+        .with_upgrades();
+    let finishing = connections.finishing.clone();
+    connections.tasks.spawn(async move {
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = finishing.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(err) = ended {
             tracing::debug!(%peer, error = %err, "connection ended with an error");
         }
     });

@@ -4,6 +4,7 @@
 //! [`order`] holds the rules and knows neither HTTP nor SQL; [`http`] and
 //! [`outcome`] are the two ways in; [`store`] is the way to the database.
 
+pub mod announcement;
 pub mod http;
 pub mod order;
 pub mod outcome;
@@ -15,6 +16,7 @@ use kit::inbox;
 use kit::process::Error;
 use kit::service::{Addresses, App, Service};
 
+pub use http::openapi;
 pub use settings::Settings;
 
 mod embedded {
@@ -27,7 +29,8 @@ pub const SERVICE: Service =
     Service { migrations: embedded::migrations::runner, api: http::router, inbox: inbox_router };
 
 fn inbox_router(app: &App) -> Router {
-    inbox::router(outcome::Outcomes, app.database.clone(), app.metrics.clone())
+    let outcomes = outcome::Outcomes::new(app.wake.clone());
+    inbox::router(outcomes, app.database.clone(), app.metrics.clone())
 }
 
 /// Runs the service until SIGTERM or SIGINT.

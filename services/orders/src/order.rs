@@ -6,14 +6,16 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use kit::Money;
 use kit::problem::FieldError;
+use kit::timeline::Step;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// The longest description, in characters.
 pub const MAX_DESCRIPTION: usize = 1000;
 
 /// An order, as clients see it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Order {
     /// The order's id; ids grow with time.
     pub id: Uuid,
@@ -25,24 +27,45 @@ pub struct Order {
     pub amount: Money,
     /// How far the order is.
     pub status: Status,
-    /// Why it was cancelled.
+    /// Why it was cancelled: `insufficient_funds`, `account_not_found` or `payment_failed`.
+    #[schema(required)]
     pub reason: Option<String>,
     /// When it was taken.
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
     /// When its status last changed.
+    #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
 }
 
+/// What this service has noted of an order's way; the gateway adds what
+/// payments has.
+#[derive(Clone, Debug, Serialize)]
+pub struct Timeline {
+    /// The order.
+    pub order_id: Uuid,
+    /// Whose it is.
+    pub user_id: i64,
+    /// The trace it is part of, if known.
+    pub trace_id: Option<String>,
+    /// Whether its status is final.
+    pub complete: bool,
+    /// In the order in which they are taken.
+    pub steps: Vec<Step>,
+}
+
 /// What a client asks for with a new order.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewOrder {
     /// Who orders.
+    #[schema(minimum = 1)]
     pub user_id: i64,
     /// The price.
     pub amount: Money,
-    /// What is ordered.
+    /// What is ordered; without U+0000.
     #[serde(default)]
+    #[schema(max_length = 1000, pattern = "^[^\\u0000]*$")]
     pub description: Option<String>,
 }
 
@@ -74,7 +97,7 @@ impl NewOrder {
 }
 
 /// How far an order is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
     /// Taken, its payment asked for.

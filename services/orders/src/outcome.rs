@@ -1,19 +1,31 @@
 //! Payment outcomes, as they come to the inbox.
 
 use deadpool_postgres::Transaction;
+use kit::Wake;
 use kit::inbox::{Application, Event, Refusal};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::announcement::Announcement;
 use crate::order::{Outcome, Transition};
-use crate::store::{self, StoreError};
+use crate::store::{self, Ended, StoreError};
 
 /// The longest reason stored, in characters.
 const MAX_REASON: usize = 200;
 
 /// Applies payment outcomes to orders.
-#[derive(Clone, Copy, Debug)]
-pub struct Outcomes;
+#[derive(Clone, Debug)]
+pub struct Outcomes {
+    wake: Wake,
+}
+
+impl Outcomes {
+    /// Applies outcomes, and wakes the sidecar to tell of it.
+    #[must_use]
+    pub fn new(wake: Wake) -> Self {
+        Self { wake }
+    }
+}
 
 /// The payload of a payment's outcome; what else it holds is not needed here.
 #[derive(Debug, Deserialize)]
@@ -42,13 +54,25 @@ impl Application for Outcomes {
             "SUCCESS" => Outcome::Paid,
             _ => Outcome::Failed { reason: reason(payload.error) },
         };
-        apply(tx, payload.order_id, &outcome).await
+        apply(tx, payload.order_id, &outcome, event).await
+    }
+
+    fn committed(&self) {
+        self.wake.wake();
     }
 }
 
-async fn apply(tx: &Transaction<'_>, id: Uuid, outcome: &Outcome) -> Result<(), Refusal> {
-    if store::end(tx, id, outcome).await? {
-        tracing::debug!(order_id = %id, status = %outcome.target(), "order ended");
+async fn apply(
+    tx: &Transaction<'_>,
+    id: Uuid,
+    outcome: &Outcome,
+    event: &Event,
+) -> Result<(), Refusal> {
+    if let Some(Ended { user_id, amount, at }) = store::end(tx, id, outcome, event).await? {
+        let (status, reason) = (outcome.target(), outcome.reason());
+        tracing::debug!(order_id = %id, %status, "order ended");
+        let announcement = Announcement { order_id: id, user_id, status, reason, amount, at };
+        announcement.write(tx, &event.trace).await?;
         return Ok(());
     }
     let Some(status) = store::status(tx, id).await? else {

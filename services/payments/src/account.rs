@@ -5,10 +5,11 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use kit::Money;
 use kit::problem::FieldError;
 use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// A user's account, as the answer to opening it shows it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Account {
     /// The account's id.
     pub id: Uuid,
@@ -18,14 +19,16 @@ pub struct Account {
     pub balance: Money,
     /// When it was opened.
     #[serde(serialize_with = "http_date")]
+    #[schema(value_type = String, example = "Sun, 22 Nov 2026 12:36:33 GMT")]
     pub created_at: Timestamp,
     /// When its balance last changed.
     #[serde(serialize_with = "http_date")]
+    #[schema(value_type = String, example = "Sun, 22 Nov 2026 12:36:33 GMT")]
     pub updated_at: Timestamp,
 }
 
 /// A user's balance.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Balance {
     /// Whose it is.
     pub user_id: i64,
@@ -34,12 +37,13 @@ pub struct Balance {
 }
 
 /// What a client asks for with a new account.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewAccount {
     /// Whose account.
+    #[schema(minimum = 1)]
     pub user_id: i64,
-    /// What is on it at first; zero by default.
+    /// What is on it at first, not negative; zero by default.
     #[serde(default)]
     pub balance: Option<Money>,
 }
@@ -69,7 +73,7 @@ impl NewAccount {
 }
 
 /// What a client asks for with a change of the balance.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BalanceChange {
     /// How much to add; negative to withdraw; nothing changes nothing.
@@ -113,20 +117,22 @@ pub enum ChangeRefused {
 }
 
 /// A movement of a balance.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct LedgerEntry {
     /// A running number; a later movement of the same account has a larger
     /// one.
     pub id: i64,
-    /// What moved it.
+    /// What moved it: `opening`, `top_up`, `withdrawal` or `payment`.
     pub kind: String,
     /// By how much; negative when the balance fell.
     pub amount: Money,
     /// What the balance was then.
     pub balance_after: Money,
-    /// The order a payment was for.
+    /// The order a payment was for; null for what is no payment.
+    #[schema(required)]
     pub order_id: Option<Uuid>,
     /// When.
+    #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
 }
 

@@ -5,15 +5,22 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use kit::Problem;
+use kit::documentation::{Listing, PageQuery, RepetitionHeader, add_common_refusals};
 use kit::extract::{Command, PathParams};
 use kit::idempotency::{self, Claim, Reply};
 use kit::page::{ByNumber, PageRequest};
 use kit::problem::FieldError;
 use kit::service::App;
+use kit::timeline::Step;
+use kit::{Problem, RequestContext};
+use serde::Serialize;
+use utoipa::OpenApi;
+use uuid::Uuid;
 
-use crate::account::{Balance, BalanceChange, Change, ChangeRefused, NewAccount};
-use crate::store;
+use crate::account::{
+    Account, Balance, BalanceChange, Change, ChangeRefused, LedgerEntry, NewAccount,
+};
+use crate::{announcement, store};
 
 /// The routes of the API. Those of collections are accepted with a trailing
 /// slash too.
@@ -25,11 +32,40 @@ pub fn router(app: App) -> Router {
         .route("/users/{user_id}/", get(find).patch(change))
         .route("/users/{user_id}/ledger", get(ledger))
         .route("/users/{user_id}/ledger/", get(ledger))
+        .route("/payments/{order_id}/timeline", get(timeline))
         .route("/health", get(|| async { "Payments service is healthy!" }))
         .with_state(app)
 }
 
-async fn open(State(app): State<App>, command: Command<NewAccount>) -> Result<Reply, Problem> {
+#[derive(OpenApi)]
+#[openapi(
+    paths(open, find, change, ledger),
+    tags((name = "accounts", description = "Accounts, their balances, and what moved them."))
+)]
+struct Described;
+
+/// The description of the API.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut document = Described::openapi();
+    add_common_refusals(&mut document);
+    document
+}
+
+/// Opens a user's account.
+#[utoipa::path(
+    post, path = "/users", operation_id = "openAccount", tag = "accounts",
+    params(RepetitionHeader), request_body = NewAccount,
+    responses(
+        (status = 201, description = "The account.", body = Account, headers(("Idempotency-Replayed" = bool, description = "Whether this is the answer of an earlier call."))),
+        (status = 409, description = "The user has one, or the `Idempotency-Key` was used for another request.",
+         body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn open(
+    State(app): State<App>,
+    context: RequestContext,
+    command: Command<NewAccount>,
+) -> Result<Reply, Problem> {
     let Command { body: new, key } = command;
     new.validate().map_err(Problem::invalid)?;
     let mut client = app.database.get().await?;
@@ -44,12 +80,20 @@ async fn open(State(app): State<App>, command: Command<NewAccount>) -> Result<Re
         )
         .typed("account-exists", "Account already exists for this user")
     })?;
+    announcement::account_changed(&tx, new.user_id, &context.trace).await?;
     let reply = Reply::json(StatusCode::CREATED, &account)?;
     idempotency::keep(&tx, key.as_ref(), &reply).await?;
     tx.commit().await?;
+    app.wake.wake();
     Ok(reply)
 }
 
+/// Tells a user's balance.
+#[utoipa::path(
+    get, path = "/users/{user_id}", operation_id = "getBalance", tag = "accounts",
+    params(("user_id" = i64, Path, description = "Whose balance.")),
+    responses((status = 200, description = "The balance.", body = Balance), (status = 404, description = "The user has no account.", body = Problem, content_type = "application/problem+json")),
+)]
 async fn find(State(app): State<App>, path: PathParams) -> Result<Json<Balance>, Problem> {
     let user_id = user_id(&path)?;
     let client = app.database.get().await?;
@@ -57,9 +101,22 @@ async fn find(State(app): State<App>, path: PathParams) -> Result<Json<Balance>,
     Ok(Json(Balance { user_id, balance }))
 }
 
+/// Tops up or withdraws.
+///
+/// A withdrawal that the balance does not cover is refused with 400.
+#[utoipa::path(
+    patch, path = "/users/{user_id}", operation_id = "changeBalance", tag = "accounts",
+    params(("user_id" = i64, Path, description = "Whose balance."), RepetitionHeader),
+    request_body = BalanceChange,
+    responses(
+        (status = 200, description = "The balance that this change made.", body = Balance, headers(("Idempotency-Replayed" = bool, description = "Whether this is the answer of an earlier call."))),
+        (status = 404, description = "The user has no account.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
 async fn change(
     State(app): State<App>,
     path: PathParams,
+    context: RequestContext,
     command: Command<BalanceChange>,
 ) -> Result<Reply, Problem> {
     let user_id = user_id(&path)?;
@@ -72,12 +129,26 @@ async fn change(
     }
     let balance =
         store::change(&tx, user_id, change).await?.map_err(|refusal| refused(user_id, refusal))?;
+    if change != Change::Nothing {
+        announcement::account_changed(&tx, user_id, &context.trace).await?;
+    }
     let reply = Reply::json(StatusCode::OK, &Balance { user_id, balance })?;
     idempotency::keep(&tx, key.as_ref(), &reply).await?;
     tx.commit().await?;
+    app.wake.wake();
     Ok(reply)
 }
 
+/// Lists what moved a user's balance; the amounts add up to it.
+#[utoipa::path(
+    get, path = "/users/{user_id}/ledger", operation_id = "listLedger", tag = "accounts",
+    params(("user_id" = i64, Path, description = "Whose ledger."), PageQuery),
+    responses(
+        (status = 200, description = "Movements, the newest first.", body = Listing<LedgerEntry>,
+         headers(("Link" = String, description = "Where a plain array goes on."))),
+        (status = 404, description = "The user has no account.", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
 async fn ledger(
     State(app): State<App>,
     path: PathParams,
@@ -92,6 +163,19 @@ async fn ledger(
         return Err(no_account(user_id));
     }
     Ok(page.respond(entries, |entry| ByNumber(entry.id)))
+}
+
+/// What this service has noted of an order's way; nothing for one that it does
+/// not know.
+#[derive(Debug, Serialize)]
+struct Timeline {
+    steps: Vec<Step>,
+}
+
+async fn timeline(State(app): State<App>, path: PathParams) -> Result<Json<Timeline>, Problem> {
+    let order_id: Uuid = path.parse("order_id", "Invalid order ID format: expected a UUID")?;
+    let client = app.database.get().await?;
+    Ok(Json(Timeline { steps: store::timeline(&client, order_id).await? }))
 }
 
 fn user_id(path: &PathParams) -> Result<i64, Problem> {

@@ -6,6 +6,7 @@
 //! database.
 
 pub mod account;
+pub mod announcement;
 pub mod http;
 pub mod payment;
 pub mod settings;
@@ -17,6 +18,7 @@ use kit::inbox;
 use kit::process::Error;
 use kit::service::{Addresses, App, Service};
 
+pub use http::openapi;
 pub use settings::Settings;
 
 mod embedded {

@@ -3,7 +3,10 @@
 use deadpool_postgres::{GenericClient, Transaction};
 use kit::Money;
 use kit::database::DatabaseError;
+use kit::inbox::Event;
 use kit::page::ByNumber;
+use kit::timeline::Step;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::account::{Account, Change, ChangeRefused, LedgerEntry, NewAccount};
@@ -118,7 +121,34 @@ async fn post(
     }
 }
 
-/// Pays an order, once. `None` when its payment has been decided before.
+/// The steps of an order that this service has noted.
+///
+/// # Errors
+///
+/// The database failed.
+pub async fn timeline(
+    client: &impl GenericClient,
+    order_id: Uuid,
+) -> Result<Vec<Step>, DatabaseError> {
+    let statement = client
+        .prepare_cached(
+            "SELECT task_published_at, task_received_at, status, created_at FROM payments \
+             WHERE order_id = $1",
+        )
+        .await?;
+    let Some(row) = client.query_opt(&statement, &[&order_id]).await? else {
+        return Ok(Vec::new());
+    };
+    let step = if row.try_get::<_, &str>(2)? == "SUCCESS" { "paid" } else { "refused" };
+    let steps = [
+        Step::at("task_published", row.try_get(0)?),
+        Step::at("task_received", row.try_get(1)?),
+        Some(Step { step, at: row.try_get(3)? }),
+    ];
+    Ok(steps.into_iter().flatten().collect())
+}
+
+/// Pays an order, once, as an event of the inbox asks. `None` when its payment has been decided before.
 ///
 /// The payment's row comes first: a second payment of the same order waits
 /// for this transaction there and then does nothing. The balance comes after
@@ -132,17 +162,21 @@ pub async fn pay(
     tx: &Transaction<'_>,
     payment_id: Uuid,
     task: &Task,
+    event: &Event,
 ) -> Result<Option<Outcome>, DatabaseError> {
     // Most payments succeed, so they are taken for successful at first; no
     // one sees it before the transaction commits.
     let insert = tx
         .prepare_cached(
-            "INSERT INTO payments (id, order_id, user_id, amount, status) \
-             VALUES ($1, $2, $3, $4, 'SUCCESS') ON CONFLICT (order_id) DO NOTHING",
+            "INSERT INTO payments \
+                 (id, order_id, user_id, amount, status, task_published_at, task_received_at) \
+             VALUES ($1, $2, $3, $4, 'SUCCESS', $6, \
+             (SELECT received_at FROM inbox WHERE message_id = $5)) ON CONFLICT (order_id) DO NOTHING",
         )
         .await?;
-    let inserted =
-        tx.execute(&insert, &[&payment_id, &task.order_id, &task.user_id, &task.amount]).await?;
+    let values: [&(dyn ToSql + Sync); 6] =
+        [&payment_id, &task.order_id, &task.user_id, &task.amount, &event.id, &event.published_at];
+    let inserted = tx.execute(&insert, &values).await?;
     if inserted == 0 {
         return Ok(None);
     }

@@ -35,7 +35,7 @@ impl Application for Tasks {
         task.validate().map_err(Refusal::Rejected)?;
 
         let payment_id = Uuid::now_v7();
-        let Some(outcome) = store::pay(tx, payment_id, &task).await? else {
+        let Some(outcome) = store::pay(tx, payment_id, &task, event).await? else {
             tracing::info!(order_id = %task.order_id, "order's payment was decided before");
             return Ok(());
         };
@@ -49,6 +49,11 @@ impl Application for Tasks {
         };
         outbox::write(tx, message).await?;
         Ok(())
+    }
+
+    fn turn(&self, event: &Event) -> i64 {
+        // Payments of a user change the same account.
+        event.payload::<Task>().map_or(0, |task| task.user_id)
     }
 
     fn committed(&self) {

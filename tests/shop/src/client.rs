@@ -10,6 +10,7 @@ use reqwest::{Method, StatusCode};
 use rust_decimal::Decimal;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
+use test_support::demo_token;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -19,13 +20,14 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A client of one gateway; clones share its connections.
+/// A client of one gateway in demo mode, as an operator; clones share its connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
     base: String,
     patience: Duration,
     outages: Arc<Mutex<Vec<String>>>,
+    token: Arc<Mutex<Option<String>>>,
 }
 
 /// An order as the API shows it.
@@ -103,7 +105,7 @@ impl Client {
             .build()
             .context("cannot set up the HTTP client")?;
         let base = base.into().trim_end_matches('/').to_owned();
-        Ok(Self { http, base, patience: PATIENCE, outages: Arc::default() })
+        Ok(Self { http, base, patience: PATIENCE, outages: Arc::default(), token: Arc::default() })
     }
 
     /// Repeats a request for so long while the shop is partly down.
@@ -215,6 +217,24 @@ impl Client {
         self.send(Method::GET, path, String::new()).await
     }
 
+    async fn token(&self) -> reqwest::Result<String> {
+        let known = self.token.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(token) = known {
+            return Ok(token);
+        }
+        let token = demo_token::of_operator(&self.http, &self.base).await?;
+        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token.clone());
+        Ok(token)
+    }
+
+    /// Asks for another token next time, unless someone already has.
+    fn forget(&self, token: Option<&str>) {
+        let mut known = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.as_deref() == token {
+            *known = None;
+        }
+    }
+
     /// Repeats a request until it is answered by more than an outage. The key
     /// stays the same, so that it takes effect once.
     async fn send<T: DeserializeOwned>(
@@ -227,7 +247,11 @@ impl Client {
         let end = Instant::now() + self.patience;
         let mut pause = Duration::from_millis(20);
         loop {
+            let token = self.token().await;
             let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
+            if let Ok(token) = &token {
+                request = request.bearer_auth(token);
+            }
             if method != Method::GET {
                 request = request
                     .header("Idempotency-Key", &key)
@@ -235,6 +259,14 @@ impl Client {
                     .body(body.clone());
             }
             let problem = match request.send().await {
+                // The gateway is away, or was started again, with a key of its own.
+                Ok(response) if response.status() == StatusCode::UNAUTHORIZED => {
+                    self.forget(token.as_deref().ok());
+                    token.map_or_else(
+                        |err| err.to_string(),
+                        |_| "the token is not valid any more".to_owned(),
+                    )
+                }
                 Ok(response)
                     if response.status().is_server_error()
                         || response.status() == StatusCode::TOO_MANY_REQUESTS =>

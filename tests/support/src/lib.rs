@@ -6,6 +6,7 @@
 
 pub mod answer;
 mod blocking;
+pub mod demo_token;
 pub mod error;
 pub mod fixtures;
 pub mod kafka;

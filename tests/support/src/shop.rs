@@ -89,6 +89,8 @@ impl Shop {
             });
         parts.extend(try_join_all(sidecars).await?);
         parts.push(announced(&options, "gateway", Part::start_program(programs.gateway())).await?);
+        let feed = async { Part::start_program(programs.sidecar("gateway", 1)?).await };
+        parts.push(announced(&options, "gateway-sidecar", feed).await?);
         if options.ui {
             parts.push(announced(&options, "ui", Part::start_program(programs.ui())).await?);
         }
@@ -109,7 +111,8 @@ impl Shop {
     }
 
     /// A part by name: `postgres`, `kafka`, `orders`, `payments`, `orders-sidecar`,
-    /// `payments-sidecar` (further replicas: `orders-sidecar-2`, …), `gateway`, `ui`.
+    /// `payments-sidecar` (further replicas: `orders-sidecar-2`, …), `gateway`, `gateway-sidecar`,
+    /// `ui`.
     ///
     /// # Errors
     /// There is none of that name; the error lists those there are.

@@ -6,18 +6,23 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use test_support::shop::{Shop, ShopOptions};
-use test_support::wait;
+use test_support::{demo_token, wait};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 
 async fn post(shop: &Shop, path: &str, body: Value) -> Value {
     let url = format!("{}{path}", shop.gateway_url());
-    let answer = reqwest::Client::new().post(url).json(&body).send().await.unwrap();
-    answer.error_for_status().unwrap().json().await.unwrap()
+    answer(shop, reqwest::Client::new().post(url).json(&body)).await
 }
 
 async fn get(shop: &Shop, path: &str) -> Value {
-    let answer = reqwest::get(format!("{}{path}", shop.gateway_url())).await.unwrap();
+    let url = format!("{}{path}", shop.gateway_url());
+    answer(shop, reqwest::Client::new().get(url)).await
+}
+
+async fn answer(shop: &Shop, request: reqwest::RequestBuilder) -> Value {
+    let token = demo_token::of_operator(&reqwest::Client::new(), &shop.gateway_url()).await;
+    let answer = request.bearer_auth(token.unwrap()).send().await.unwrap();
     answer.error_for_status().unwrap().json().await.unwrap()
 }
 

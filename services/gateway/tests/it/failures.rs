@@ -70,14 +70,13 @@ async fn a_connection_outlives_a_body_that_was_refused() {
     let mut stream = tokio::net::TcpStream::connect(gateway.address).await.unwrap();
 
     // The answer comes while most of the body is still to be sent.
-    stream
-        .write_all(b"POST /orders HTTP/1.1\r\nhost: shop\r\ncontent-length: 300000\r\n\r\n{")
-        .await
-        .unwrap();
+    let head = format!("HTTP/1.1\r\nhost: shop\r\nauthorization: Bearer {}\r\n", gateway.token());
+    let post = format!("POST /orders {head}content-length: 300000\r\n\r\n{{");
+    stream.write_all(post.as_bytes()).await.unwrap();
     let refused = read_until(&mut stream, "larger than").await;
     assert!(refused.starts_with("HTTP/1.1 413 "), "{refused}");
     stream.write_all(&vec![b' '; 299_999]).await.unwrap();
-    stream.write_all(b"GET /orders HTTP/1.1\r\nhost: shop\r\n\r\n").await.unwrap();
+    stream.write_all(format!("GET /orders {head}\r\n").as_bytes()).await.unwrap();
     read_until(&mut stream, "HTTP/1.1 200 ").await;
 }
 

@@ -4,4 +4,10 @@
 
 mod failures;
 mod harness;
+mod identity;
+mod issuer;
+mod limits;
+mod live;
+mod ownership;
 mod passing;
+mod pipeline;

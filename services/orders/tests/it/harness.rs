@@ -161,7 +161,8 @@ impl Event {
             "specversion": "1.0", "id": self.id, "source": "/kafka/t", "type": self.kind,
             "subject": self.key, "time": "2026-11-22T12:36:33Z", "datacontenttype": "application/json",
             "traceparent": TRACEPARENT,
-            "kafkatopic": "t", "kafkapartition": "0", "kafkaoffset": "12", "data": self.data,
+            "kafkatopic": "t", "kafkapartition": "0", "kafkaoffset": "12",
+            "kafkatimestamp": "2026-11-22T12:36:32.5Z", "data": self.data,
         })
     }
 }

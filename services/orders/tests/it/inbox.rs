@@ -46,6 +46,18 @@ async fn orders_end_as_their_payments_do() {
 }
 
 #[tokio::test]
+async fn an_orders_timeline_tells_when_kafka_had_the_outcome() {
+    let service = Service::start("orders_timeline").await;
+    let id = service.order(1, 5).await;
+    service.receive(&[succeeded(id)]).await;
+    let timeline = service.get(&format!("/orders/{id}/timeline")).await.json();
+    let steps = timeline["steps"].as_array().unwrap();
+    let names: Vec<&str> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
+    assert_eq!(names, ["accepted", "outcome_published", "outcome_received", "finished"]);
+    assert_eq!(steps[1]["at"], "2026-11-22T12:36:32.5Z");
+}
+
+#[tokio::test]
 async fn a_message_delivered_again_is_a_duplicate() {
     let service = Service::start("orders_duplicate").await;
     let id = service.order(1, 5).await;
@@ -192,4 +204,37 @@ async fn a_body_that_is_no_batch_is_a_problem() {
     assert_eq!(service.deliver("[]").await.text, r#"{"results":[]}"#);
     let unreadable = r#"[{"specversion":"1.0","id":"x","type":"payment.succeeded"}]"#;
     assert_eq!(service.deliver(unreadable).await.json()["results"][0]["status"], "rejected");
+}
+
+#[tokio::test]
+async fn each_new_status_is_told_once_to_whoever_listens() {
+    let service = Service::start("orders_events").await;
+    let (paid, poor) = (service.order(7, 5).await, service.order(8, 5).await);
+    let event = succeeded(paid);
+    service.receive(&[event.clone(), failed(poor)]).await;
+    service.receive(&[event, succeeded(paid)]).await;
+    let sql = "SELECT type, aggregate_id, payload, headers->>'traceparent' FROM events \
+               ORDER BY aggregate_id, position";
+    let rows = service.rows(sql, &[]).await;
+    let told: Vec<(String, String, Value)> =
+        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    let expected = [
+        ("order.created", "7", paid, "NEW", Value::Null),
+        ("order.finished", "7", paid, "FINISHED", Value::Null),
+        ("order.created", "8", poor, "NEW", Value::Null),
+        ("order.cancelled", "8", poor, "CANCELLED", json!("insufficient_funds")),
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:?}");
+    for ((kind, key, payload), (expected_kind, user, id, status, reason)) in
+        told.iter().zip(expected)
+    {
+        assert_eq!((kind.as_str(), key.as_str()), (expected_kind, user));
+        assert_eq!(payload["order_id"], json!(id));
+        assert_eq!(payload["user_id"].to_string(), user);
+        assert_eq!((&payload["status"], &payload["reason"]), (&json!(status), &reason));
+        assert_eq!(payload["amount"], json!(5));
+        assert!(payload["at"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+    }
+    let finished: String = rows[1].get(3);
+    assert!(finished.contains(crate::harness::TRACE_ID), "{finished}");
 }

@@ -82,3 +82,34 @@ async fn bad_pages_are_refused() {
         service.get(&format!("/orders/user/1?{query}")).await.assert_problem(400, field);
     }
 }
+
+#[tokio::test]
+async fn a_list_can_be_of_one_status() {
+    let service = Service::start("orders_of_status").await;
+    let mut all = Vec::new();
+    for user in [1, 2, 1, 2, 1] {
+        all.push(service.order(user, 5).await);
+    }
+    for id in [all[0], all[1], all[4]] {
+        service.execute("UPDATE orders SET status = 'FINISHED' WHERE id = $1", &[&id]).await;
+    }
+    let listed = |path: &'static str| {
+        let service = &service;
+        async move { ids(&service.get(path).await.json()["items"]) }
+    };
+    let text = |places: &[usize]| -> Vec<String> {
+        places.iter().map(|place| all[*place].to_string()).collect()
+    };
+    assert_eq!(listed("/orders?status=FINISHED").await, text(&[4, 1, 0]));
+    assert_eq!(listed("/orders?status=NEW").await, text(&[3, 2]));
+    assert_eq!(listed("/orders/user/1?status=FINISHED").await, text(&[4, 0]));
+    assert_eq!(listed("/orders/user/2?status=CANCELLED").await, text(&[]));
+    let page = service.get("/orders?status=FINISHED&limit=2").await.json();
+    let next = page["next"].as_str().unwrap();
+    let page = service.get(&format!("/orders?status=FINISHED&limit=2&after={next}")).await.json();
+    assert_eq!((ids(&page["items"]), &page["next"]), (text(&[0]), &Value::Null));
+    for bad in ["finished", "", "LOST"] {
+        service.get(&format!("/orders?status={bad}")).await.assert_problem(400, "status");
+    }
+    service.get("/orders?state=NEW").await.assert_problem(400, "state");
+}

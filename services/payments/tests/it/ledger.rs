@@ -1,7 +1,9 @@
 //! The record of every movement.
 
 use futures::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
+use test_support::answer::Answer;
 
 use crate::harness::Service;
 use crate::tasks::task;
@@ -90,4 +92,23 @@ async fn the_ledger_comes_in_pages() {
     assert_eq!(Value::from(joined), whole);
     service.get("/users/1/ledger?limit=0").await.assert_problem(400, "limit");
     service.get("/users/1/ledger?after=x").await.assert_problem(400, "after");
+}
+
+#[tokio::test]
+async fn what_an_owner_does_to_an_account_is_told_to_whoever_listens() {
+    let service = Service::start("payments_events").await;
+    let change = |amount: i64| {
+        let body = serde_json::json!({"balance_change": amount});
+        Answer::of(service.request(Method::PATCH, "/users/7").json(&body))
+    };
+    let account = serde_json::json!({"user_id": 7, "balance": 5});
+    let opened = service.request(Method::POST, "/users").json(&account);
+    assert_eq!(Answer::of(opened).await.status, 201);
+    for (amount, status) in [(10, 200), (-3, 200), (0, 200), (-100, 400)] {
+        assert_eq!(change(amount).await.status, status);
+    }
+    let sql = "SELECT count(*) FROM events WHERE type = 'account.changed' \
+               AND aggregate_id = '7' AND (payload->>'user_id')::bigint = 7";
+    // Opened, topped up, withdrawn; what changed nothing is no event.
+    assert_eq!(service.count(sql, &[]).await, 3);
 }

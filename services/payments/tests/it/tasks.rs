@@ -75,6 +75,19 @@ async fn a_covered_order_is_paid_and_told() {
 }
 
 #[tokio::test]
+async fn a_payments_timeline_tells_when_kafka_had_the_task() {
+    let service = Service::start("payments_timeline").await;
+    service.open(1, 1400).await;
+    let task = task(1, "1000");
+    service.receive(std::slice::from_ref(&task)).await;
+    let timeline = service.get(&format!("/payments/{}/timeline", task.key)).await.json();
+    let steps = timeline["steps"].as_array().unwrap();
+    let names: Vec<&str> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
+    assert_eq!(names, ["task_published", "task_received", "paid"]);
+    assert_eq!(steps[0]["at"], "2026-11-22T12:36:32.5Z");
+}
+
+#[tokio::test]
 async fn an_order_that_is_not_covered_fails_and_takes_nothing() {
     let service = Service::start("payments_failed").await;
     service.open(1, 10).await;
@@ -147,6 +160,49 @@ async fn payments_at_the_same_time_never_overdraw() {
     assert_eq!(i64::try_from(withdrawn).unwrap() + paid, 14);
     assert_eq!(service.balance(1).await, 2);
     assert_eq!(service.count("SELECT count(*) FROM outbox", &[]).await, 50);
+}
+
+#[tokio::test]
+async fn a_task_that_is_rejected_takes_nothing_of_its_batch_along() {
+    let service = Service::start("payments_batch").await;
+    service.open(1, 100).await;
+    service.open(2, 100).await;
+    let unknown = Event { kind: "unknown".to_owned(), ..task(1, "5") };
+    let batch = [task(1, "10"), task(2, "20"), unknown, task(1, "30")];
+    let results = service.receive(&batch).await;
+    let by_id = |id: &Event| {
+        let result = results.iter().find(|result| result["id"] == id.id.to_string());
+        result.unwrap()["status"].as_str().unwrap().to_owned()
+    };
+    let statuses: Vec<String> = batch.iter().map(by_id).collect();
+    assert_eq!(statuses, ["applied", "applied", "rejected", "applied"]);
+    assert_eq!((service.balance(1).await, service.balance(2).await), (json!(60), json!(80)));
+    let attempts = "SELECT count(*) FROM inbox WHERE processed_at IS NOT NULL AND attempts = 1";
+    assert_eq!(service.count(attempts, &[]).await, 3);
+    assert_eq!(service.count("SELECT count(*) FROM outbox", &[]).await, 3);
+}
+
+#[tokio::test]
+async fn batches_that_need_the_same_accounts_do_not_wait_for_each_other_in_a_circle() {
+    let service = Service::start("payments_circle").await;
+    for user in 1..=10 {
+        service.open(user, 1_000).await;
+    }
+    let there = |round: i64| (1..=10).map(move |user| task(1 + (user + round) % 10, "1"));
+    let batches: Vec<Vec<Event>> = (0..20)
+        .map(|round| match round % 2 {
+            0 => there(round).collect(),
+            _ => there(round).rev().collect(),
+        })
+        .collect();
+    for results in join_all(batches.iter().map(|batch| service.receive(batch))).await {
+        assert_eq!(statuses(&results), ["applied"; 10]);
+    }
+    for user in 1..=10 {
+        assert_eq!(service.balance(user).await, 980);
+    }
+    let circles = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    assert_eq!(service.count(circles, &[]).await, 0);
 }
 
 #[tokio::test]

@@ -7,9 +7,10 @@ use crate::{orders::pay_one_and_cancel_one, standing::Shared};
 /// The names of the ports that have metrics.
 const PORTS: [&str; 3] = ["admin", "outbox-admin", "metrics"];
 
-/// By component: from the operator and both sidecars to the gateway.
-const PROGRAMS: [(&str, &str); 6] = [
+/// By component: the operator, every service, and every service's sidecar.
+const PROGRAMS: [(&str, &str); 7] = [
     ("gateway", "admin"),
+    ("gateway", "outbox-admin"),
     ("operator", "metrics"),
     ("orders", "admin"),
     ("orders", "outbox-admin"),

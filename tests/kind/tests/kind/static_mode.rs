@@ -21,6 +21,8 @@ async fn the_static_mode_needs_no_operator() {
     let settings = [
         format!("kafka.topics.orderPaymentTasks=tasks-{own}"),
         format!("kafka.topics.paymentStatusUpdates=updates-{own}"),
+        format!("kafka.topics.orderEvents=order-events-{own}"),
+        format!("kafka.topics.accountEvents=account-events-{own}"),
         format!("kafka.consumerGroups.orders=orders-{own}"),
         format!("kafka.consumerGroups.payments=payments-{own}"),
     ];

@@ -6,7 +6,11 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::references;
-use crate::{Manifest, Problem, pods::at, set::Set};
+use crate::{
+    Manifest, Problem,
+    pods::{Pods, at},
+    set::Set,
+};
 
 /// Checks every link of `set`.
 pub fn check(set: &Set<'_>) -> Vec<Problem> {
@@ -111,12 +115,21 @@ impl<'a> Check<'_, 'a> {
         for (index, port) in self.items("spec.ports") {
             let target =
                 if port["targetPort"].is_null() { &port["port"] } else { &port["targetPort"] };
-            if !pods.iter().any(|pods| pods.has_port(target)) {
+            if !pods.iter().any(|pods| pods.has_port(target) || self.injects(pods, target)) {
                 let message =
                     format!("no container of the selected pods has port {}", text(target));
                 self.wrong(format!("spec.ports[{index}].targetPort"), message);
             }
         }
+    }
+
+    /// Whether the pods get a sidecar that listens on this port.
+    fn injects(&self, pods: &Pods<'_>, port: &Value) -> bool {
+        let relay = pods.annotations.get(references::RELAY);
+        let relay = relay.and_then(|name| self.set.find("Relay", pods.manifest.namespace(), name));
+        let listen = relay.and_then(|relay| at(&relay.value, "spec.admin.listen").as_str());
+        let listened = listen.and_then(|listen| listen.rsplit_once(':')?.1.parse().ok());
+        listened.is_some_and(|listened: i64| port.as_i64() == Some(listened))
     }
 
     fn network_policy(&mut self) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{Manifest, Problem, pods::Pods, set::Set};
 
 /// The pod annotation that asks for a sidecar.
-const RELAY: &str = "outbox-sidecar.dev/relay";
+pub(super) const RELAY: &str = "outbox-sidecar.dev/relay";
 
 /// Something that is named and must exist.
 struct Reference {

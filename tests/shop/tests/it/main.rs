@@ -8,7 +8,9 @@
 )]
 
 mod faults;
+mod live;
 mod metrics_docs;
+mod operator;
 mod original_bugs;
 mod shop;
 mod walk;

@@ -6,7 +6,8 @@ use test_support::{wait, workspace_root};
 
 use crate::shop::{PATIENCE, TASKS, TestShop};
 
-const PROGRAMS: [&str; 5] = ["gateway", "orders", "payments", "orders-sidecar", "payments-sidecar"];
+const PROGRAMS: [&str; 6] =
+    ["gateway", "orders", "payments", "gateway-sidecar", "orders-sidecar", "payments-sidecar"];
 
 /// A metric family's type by its name.
 type Families = BTreeMap<String, String>;
@@ -20,6 +21,15 @@ async fn every_metric_is_documented_and_every_documented_metric_is_served() {
     shop.open_account(1, "10").await;
     let order = shop.order(1, "3").await;
     assert_eq!(shop.settled(order).await.0, "FINISHED");
+    let nobody = format!("{}/orders", shop.shop.gateway_url());
+    assert_eq!(reqwest::get(nobody).await.unwrap().status(), 401);
+    // The gateway's live feed drops what the gateway cannot read.
+    wait::until("the gateway's sidecar reads every partition", PATIENCE, || async {
+        let status = shop.admin("gateway-sidecar", "/status").await.json();
+        (status["inboxes"]["live"]["ownedPartitions"].as_u64() >= Some(18)).then_some(())
+    })
+    .await;
+    shop.produce("order_events", "1", "order.finished", b"{}").await;
     shop.produce(TASKS, "x", "order.exploded", b"{}").await;
     // An error that a component recovers from: its table is away for a while.
     let orders = shop.database("orders").await;

@@ -155,8 +155,9 @@ async fn bug_09_two_replicas_of_a_sidecar_do_not_publish_the_same_rows() {
     for order in &orders {
         assert_eq!(shop.settled(*order).await.0, "FINISHED");
     }
-    let published = shop.metric("orders-sidecar", "outbox_sidecar_outbox_published_total").await
-        + shop.metric("orders-sidecar-2", "outbox_sidecar_outbox_published_total").await;
+    let of_tasks = "outbox_sidecar_outbox_published_total{outbox=\"orders\"}";
+    let published = shop.metric("orders-sidecar", of_tasks).await
+        + shop.metric("orders-sidecar-2", of_tasks).await;
     assert_eq!(published, 100.0);
     let ids: HashSet<_> =
         shop.read(TASKS, 100).await.iter().map(|message| header(message, "id")).collect();

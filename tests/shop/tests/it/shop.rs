@@ -1,5 +1,6 @@
 //! A shop for a test, and what one does with it.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rdkafka::{
@@ -11,6 +12,7 @@ use rdkafka::{
 use reqwest::Method;
 use test_support::{
     answer::Answer,
+    demo_token,
     kafka::Server,
     shop::{Shop, ShopOptions},
     wait,
@@ -29,6 +31,8 @@ pub(crate) struct TestShop {
     pub(crate) shop: Shop,
     pub(crate) prefix: String,
     http: reqwest::Client,
+    /// An operator's; anew when the gateway was.
+    token: Mutex<String>,
 }
 
 impl TestShop {
@@ -40,7 +44,13 @@ impl TestShop {
         let prefix = options.prefix.clone();
         let shop = Shop::start(options).await.unwrap();
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
-        Self { shop, prefix, http }
+        let token = Mutex::new(sign_in(&http, &shop).await);
+        Self { shop, prefix, http, token }
+    }
+
+    /// A token of an operator.
+    pub(crate) fn token(&self) -> String {
+        self.token.lock().unwrap().clone()
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: &str) -> Answer {
@@ -54,7 +64,19 @@ impl TestShop {
         body: &str,
         key: Option<&str>,
     ) -> Answer {
-        let mut request = self.http.request(method, format!("{}{path}", self.shop.gateway_url()));
+        let answer = self.attempt(method.clone(), path, body, key).await;
+        if answer.status != 401 {
+            return answer;
+        }
+        // The gateway was started again, with a key of its own.
+        let token = sign_in(&self.http, &self.shop).await;
+        *self.token.lock().unwrap() = token;
+        self.attempt(method, path, body, key).await
+    }
+
+    async fn attempt(&self, method: Method, path: &str, body: &str, key: Option<&str>) -> Answer {
+        let url = format!("{}{path}", self.shop.gateway_url());
+        let mut request = self.http.request(method, url).bearer_auth(self.token());
         if !body.is_empty() {
             request = request.header("content-type", "application/json").body(body.to_owned());
         }
@@ -185,6 +207,10 @@ impl TestShop {
         let url = format!("{}{path}", self.shop.admin_url(program).unwrap());
         Answer::of(self.http.get(url)).await
     }
+}
+
+async fn sign_in(http: &reqwest::Client, shop: &Shop) -> String {
+    demo_token::of_operator(http, &shop.gateway_url()).await.unwrap()
 }
 
 /// A member's number as it is written in the text: no float in between.

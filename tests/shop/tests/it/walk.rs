@@ -71,6 +71,7 @@ async fn the_messages_are_those_of_the_original_with_id_type_and_trace_in_header
     let response = reqwest::Client::new()
         .post(format!("{}/orders", shop.shop.gateway_url()))
         .header("content-type", "application/json")
+        .bearer_auth(shop.token())
         .header("traceparent", traceparent)
         .body(r#"{"user_id":7,"amount":2.5,"description":"tea"}"#)
         .send()
@@ -138,4 +139,33 @@ async fn bad_input_through_the_gateway_is_a_problem_that_names_the_field() {
     }
     assert_eq!(shop.balance(1).await, "10", "and nothing has happened");
     assert_eq!(shop.get("/orders").await.text, "[]");
+}
+
+#[tokio::test]
+async fn an_orders_timeline_shows_its_way_through_both_services() {
+    let shop = TestShop::start().await;
+    shop.open_account(1, "10").await;
+    let (paid, poor) = (shop.order(1, "7").await, shop.order(1, "1000").await);
+    for (id, decided, end) in [(paid, "paid", "finished"), (poor, "refused", "cancelled")] {
+        shop.settled(id).await;
+        let timeline = shop.get(&format!("/orders/{id}/timeline")).await.json();
+        assert_eq!((&timeline["order_id"], &timeline["complete"]), (&json!(id), &json!(true)));
+        assert_eq!(timeline["trace_id"].as_str().unwrap().len(), 32);
+        let steps = timeline["steps"].as_array().unwrap();
+        let names: Vec<&str> = steps.iter().map(|step| step["step"].as_str().unwrap()).collect();
+        let expected = [
+            "accepted",
+            "task_published",
+            "task_received",
+            decided,
+            "outcome_published",
+            "outcome_received",
+            end,
+        ];
+        assert_eq!(names, expected);
+        let elapsed: Vec<f64> =
+            steps.iter().map(|step| step["elapsed_ms"].as_f64().unwrap()).collect();
+        assert!(elapsed[0] == 0.0 && elapsed.is_sorted(), "{timeline}");
+        assert!(elapsed[6] > 0.0 && elapsed[6] < 120_000.0, "{timeline}");
+    }
 }

@@ -31,6 +31,10 @@ pub struct Addresses {
     pub gateway: SocketAddr,
     /// The gateway's health and metrics.
     pub gateway_admin: SocketAddr,
+    /// Where events for the gateway are delivered.
+    pub gateway_inbox: SocketAddr,
+    /// The admin port of the gateway's sidecar.
+    pub gateway_sidecar: SocketAddr,
     /// The orders service.
     pub orders: ServiceAddresses,
     /// The payments service.
@@ -55,6 +59,8 @@ impl Addresses {
             kafka_controller: 19093_u16.saturating_add(offset),
             gateway: public(8080),
             gateway_admin: local(9080),
+            gateway_inbox: local(8090),
+            gateway_sidecar: local(9180),
             orders: ServiceAddresses {
                 api: local(8081),
                 admin: local(9081),
@@ -88,6 +94,8 @@ impl Addresses {
             kafka_controller: ports::free()?,
             gateway: local()?,
             gateway_admin: local()?,
+            gateway_inbox: local()?,
+            gateway_sidecar: local()?,
             orders: service()?,
             payments: service()?,
             ui: local()?,
@@ -103,10 +111,20 @@ impl Addresses {
         }
     }
 
+    /// Where a sidecar delivers: the inbox of a service or of the gateway.
+    pub(super) fn inbox(&self, name: &str) -> Option<SocketAddr> {
+        if name == "gateway" {
+            return Some(self.gateway_inbox);
+        }
+        self.service(name).map(|service| service.inbox)
+    }
+
     /// The admin listener of a program by name.
     pub fn admin(&self, name: &str) -> Option<SocketAddr> {
-        if name == "gateway" {
-            return Some(self.gateway_admin);
+        match name {
+            "gateway" => return Some(self.gateway_admin),
+            "gateway-sidecar" => return Some(self.gateway_sidecar),
+            _ => {}
         }
         match name.split_once("-sidecar") {
             None => self.service(name).map(|service| service.admin),
@@ -137,6 +155,8 @@ impl Addresses {
         [
             (self.gateway.port(), "gateway".to_owned()),
             (self.gateway_admin.port(), "gateway's admin port".to_owned()),
+            (self.gateway_inbox.port(), "gateway's inbox".to_owned()),
+            (self.gateway_sidecar.port(), "gateway-sidecar".to_owned()),
         ]
         .into_iter()
         .chain(of_services)

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use outbox_sidecar_core::config::{Config, SecretRef};
+use outbox_sidecar_core::config::{Config, Inbox, SecretRef};
 
 use super::addresses::{Addresses, ServiceAddresses};
 use super::options::ShopOptions;
@@ -76,11 +76,26 @@ impl<'a> Programs<'a> {
             .spec("gateway", "gateway")
             .env("LISTEN", self.addresses.gateway.to_string())
             .env("ADMIN_LISTEN", self.addresses.gateway_admin.to_string())
+            .env("INBOX_LISTEN", self.addresses.gateway_inbox.to_string())
             .env("ORDERS_URL", Addresses::url(self.addresses.orders.api))
             .env("PAYMENTS_URL", Addresses::url(self.addresses.payments.api))
+            .env("AUTH_MODE", "demo")
+            // All load comes from one machine, and much of it from one identity.
+            .env("RATE_LIMIT_PER_ADDRESS", "0")
+            .env("RATE_LIMIT_PER_IDENTITY", "0")
             .env("CORS_ALLOWED_ORIGINS", format!("http://localhost:{}", self.addresses.ui.port()))
+            .env("SIDECARS", self.sidecars())
             .env("SHUTDOWN_GRACE", SHUTDOWN_GRACE);
         self.program(spec, "gateway", self.addresses.gateway_admin)
+    }
+
+    /// The first sidecar of each service, and the gateway's, as the gateway is told of them.
+    fn sidecars(&self) -> String {
+        let named = ["orders", "payments", "gateway"].into_iter().filter_map(|service| {
+            let at = self.addresses.admin(&sidecar_name(service, 1))?;
+            Some(format!("{service}={}", Addresses::url(at)))
+        });
+        named.collect::<Vec<_>>().join(",")
     }
 
     pub(super) fn ui(&self) -> Program {
@@ -105,19 +120,23 @@ impl<'a> Programs<'a> {
         let text = fs::read_to_string(&path).context(|| format!("read {}", path.display()))?;
         let mut config = Config::parse(&text).map_err(|err| invalid(err.to_string()))?;
         let prefix = &self.options.prefix;
-        config.database.url = SecretRef::File(self.database_url_file(service));
+        if let Some(database) = &mut config.database {
+            database.url = SecretRef::File(self.database_url_file(service));
+        }
         config.kafka.bootstrap_servers = vec![self.bootstrap.to_owned()];
         for outbox in &mut config.outboxes {
             let topic = format!("{prefix}{}", outbox.topic);
             outbox.topic = topic.parse().map_err(|err| invalid(format!("{topic}: {err}")))?;
         }
         for inbox in &mut config.inboxes {
-            for topic in &mut inbox.topics {
+            for topic in inbox.topics_mut() {
                 topic.insert_str(0, prefix);
             }
-            inbox.consumer_group.insert_str(0, prefix);
-            inbox.deliver.url =
-                format!("{}/inbox", Addresses::url(self.addresses_of(service)?.inbox));
+            if let Inbox::Stored(stored) = inbox {
+                stored.consumer_group.insert_str(0, prefix);
+            }
+            let at = self.addresses.inbox(service).ok_or_else(|| no_service(service))?;
+            inbox.requests_mut().url = format!("{}/inbox", Addresses::url(at));
         }
         if let Some(change) = &self.options.reconfigure {
             change(service, &mut config);
@@ -126,9 +145,7 @@ impl<'a> Programs<'a> {
     }
 
     fn addresses_of(&self, service: &str) -> Result<&ServiceAddresses> {
-        self.addresses
-            .service(service)
-            .ok_or_else(|| Error::Invalid(format!("there is no service `{service}`")))
+        self.addresses.service(service).ok_or_else(|| no_service(service))
     }
 
     fn database_url_file(&self, service: &str) -> PathBuf {
@@ -151,6 +168,10 @@ impl<'a> Programs<'a> {
             .filter(|(program, _, _)| program == name)
             .fold(spec, |spec, (_, key, value)| spec.env(key, value))
     }
+}
+
+fn no_service(name: &str) -> Error {
+    Error::Invalid(format!("there is no service `{name}`"))
 }
 
 /// The file a service and its sidecars read their database URL from.

@@ -91,7 +91,9 @@ fn welcome(shop: &Shop, ui: bool, took: f32) -> String {
         text += &format!("  web interface   http://localhost:{}\n", at.ui.port());
     }
     text += &format!("  API             http://localhost:{}\n", at.gateway.port());
-    for name in ["gateway", "orders", "payments", "orders-sidecar", "payments-sidecar"] {
+    let programs =
+        ["gateway", "orders", "payments", "gateway-sidecar", "orders-sidecar", "payments-sidecar"];
+    for name in programs {
         if let Some(admin) = at.admin(name) {
             text += &format!("  metrics         http://{admin}/metrics  ({name})\n");
         }

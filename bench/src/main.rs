@@ -1,0 +1,139 @@
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is a command line")]
+//! Measures the relay: every figure beside its ceiling from the same run, and beside what the
+//! topic holds in the end.
+
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use clap::{Parser, ValueEnum, value_parser};
+
+use bench::{
+    drain, drain::Drain, idle, latency::Pace, live, orders, orders::Orders, report::Report,
+    stack::Stack, steady,
+};
+
+/// Measure how fast outbox rows are relayed, and read back whether all of them arrived once and in
+/// the order of their keys.
+///
+/// Starts a PostgreSQL (fsync on) and a Kafka of its own unless they are given. Prints a table,
+/// and writes everything as JSON. Exit codes: 0; 1 if a run lost, doubled or disordered rows; 2 if
+/// something did not work at all.
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    /// What is measured; all of it unless some is named.
+    #[arg(value_enum)]
+    workloads: Vec<Workload>,
+    /// Less of everything: under three minutes.
+    #[arg(long)]
+    quick: bool,
+    /// Rows of the backlog that is drained. Default: 1000000; with --quick 200000.
+    #[arg(long, value_parser = value_parser!(u32).range(10_000..=100_000_000))]
+    rows: Option<u32>,
+    /// Bytes of a drained payload.
+    #[arg(long, default_value_t = 200, value_parser = value_parser!(u32).range(40..=1_000_000))]
+    payload: u32,
+    /// How often each is measured, in turns. Default: 3; with --quick 1.
+    #[arg(long, value_parser = value_parser!(u8).range(1..=50))]
+    runs: Option<u8>,
+    /// Seconds that a steady stream lasts. Default: 60; with --quick 10.
+    #[arg(long, value_parser = value_parser!(u64).range(1..=3600))]
+    seconds: Option<u64>,
+    /// Rows a second of the steady streams.
+    #[arg(long, value_delimiter = ',', default_value = "500,2000")]
+    rates: Vec<u32>,
+    /// Live connections. Default: 5000; with --quick 500.
+    #[arg(long, value_parser = value_parser!(u32).range(1..=9_000))]
+    connections: Option<u32>,
+    /// A superuser's URL of the PostgreSQL to use. Databases are made on it, and dropped.
+    #[arg(long, env = "BENCH_POSTGRES_URL", hide_env_values = true)]
+    postgres: Option<String>,
+    /// The Kafka to use, host:port. Topics are made on it.
+    #[arg(long, env = "BENCH_KAFKA_BOOTSTRAP")]
+    kafka: Option<String>,
+    /// Where everything goes as JSON.
+    #[arg(long, default_value = "target/bench.json")]
+    json: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Workload {
+    /// A backlog, as fast as possible.
+    Drain,
+    /// From writer to consumer at a steady rate, alone and beside a held transaction.
+    Latency,
+    /// A backlog behind a held transaction.
+    Held,
+    /// Nothing to do.
+    Idle,
+    /// Orders at the whole shop: one at a time, and as many as it takes.
+    Orders,
+    /// Browsers of one user: the memory of each, and how soon all are told.
+    Live,
+}
+
+impl Arguments {
+    fn wants(&self, workload: Workload) -> bool {
+        self.workloads.is_empty() || self.workloads.contains(&workload)
+    }
+
+    async fn measure(&self) -> anyhow::Result<Report> {
+        let stack = Stack::new(self.postgres.as_deref(), self.kafka.as_deref()).await?;
+        let mut report =
+            Report { settings: stack.settings().await?, figures: Vec::new(), memory: Vec::new() };
+        let choose = |full: u32, quick: u32| if self.quick { quick } else { full };
+        let runs = usize::from(self.runs.unwrap_or(if self.quick { 1 } else { 3 }));
+        let time = Duration::from_secs(self.seconds.unwrap_or(choose(60, 10).into()));
+        if self.wants(Workload::Drain) {
+            let rows = self.rows.unwrap_or(choose(1_000_000, 200_000));
+            drain::run(&stack, Drain { rows, payload: self.payload, runs }, &mut report).await?;
+        }
+        if self.wants(Workload::Held) {
+            steady::backlog(&stack, choose(300_000, 100_000), runs, &mut report).await?;
+        }
+        if self.wants(Workload::Latency) {
+            for rate in &self.rates {
+                let pace = Pace { rate: (*rate).max(1), time, payload: 200 };
+                steady::run(&stack, pace, runs, &mut report).await?;
+            }
+        }
+        if self.wants(Workload::Idle) {
+            idle::run(&stack, time, &mut report).await?;
+        }
+        if self.wants(Workload::Orders) {
+            let single = usize::try_from(choose(200, 50))?;
+            let burst = usize::try_from(choose(20_000, 3_000))?;
+            orders::run(&stack, Orders { single, burst, runs }, &mut report).await?;
+        }
+        if self.wants(Workload::Live) {
+            let connections = usize::try_from(self.connections.unwrap_or(choose(5_000, 500)))?;
+            live::run(&stack, connections, usize::try_from(choose(20, 5))?, &mut report).await?;
+        }
+        Ok(report)
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match measured(&arguments).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn measured(arguments: &Arguments) -> anyhow::Result<bool> {
+    let report = arguments.measure().await?;
+    println!("\n{report}");
+    if let Some(folder) = arguments.json.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(&arguments.json, serde_json::to_vec_pretty(&report)?)
+        .with_context(|| format!("writing {}", arguments.json.display()))?;
+    println!("everything as JSON: {}", arguments.json.display());
+    Ok(report.is_correct())
+}

@@ -1,0 +1,186 @@
+//! A sidecar under measurement.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use outbox_sidecar_core::config::Config;
+use serde_json::{Value, json};
+use test_support::{
+    bin_dir, kafka, ports,
+    process::{Process, Spec},
+    scratch::Scratch,
+};
+use tokio::task::JoinHandle;
+
+use crate::memory::{self, Sample};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a relay publishes.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The outbox's name: each has a cursor of its own, so another one reads the table anew.
+    pub outbox: String,
+    /// The topic.
+    pub topic: String,
+    /// `idempotent` or `transactional`.
+    pub delivery: &'static str,
+}
+
+/// The configuration of a relay.
+///
+/// # Errors
+/// There is no free port.
+pub fn configuration(kafka: &kafka::Server, setup: &Setup) -> anyhow::Result<Config> {
+    let config = json!({
+        "database": { "url": { "env": "DATABASE_URL" } },
+        "kafka": { "bootstrapServers": [kafka.bootstrap()] },
+        "admin": { "listen": format!("127.0.0.1:{}", ports::free()?) },
+        "outboxes": [{
+            "name": setup.outbox, "table": "outbox", "topic": setup.topic,
+            "delivery": setup.delivery,
+        }],
+    });
+    Config::parse(&config.to_string()).context("the relay's configuration")
+}
+
+/// A running sidecar. Dropping it kills it.
+#[derive(Debug)]
+pub struct Relay {
+    process: Process,
+    admin: String,
+    outbox: String,
+    memory: Arc<Mutex<Vec<Sample>>>,
+    sampler: JoinHandle<()>,
+    _files: Scratch,
+}
+
+impl Relay {
+    /// Starts the sidecar that was built beside this program, and waits until it serves.
+    ///
+    /// # Errors
+    /// It is not built, or ends.
+    pub async fn start(config: &Config, database_url: &str) -> anyhow::Result<Self> {
+        let program = bin_dir()?.join("outbox-sidecar");
+        if !program.is_file() {
+            bail!("{} is not there: run make build", program.display());
+        }
+        let files = Scratch::new("bench")?;
+        let file = files.path().join("sidecar.json");
+        std::fs::write(&file, config.to_json()?).context("writing the configuration")?;
+        let spec = Spec::new("sidecar", program)
+            .args(["run", "--config"])
+            .arg(&file)
+            .env("DATABASE_URL", database_url);
+        let process = Process::spawn(spec)?;
+        let memory: Arc<Mutex<Vec<Sample>>> = Arc::default();
+        let sampler = tokio::spawn(memory::sample(process.id(), Arc::clone(&memory)));
+        let admin = format!("http://{}", config.admin.listen);
+        process.wait_ready(&format!("{admin}/readyz"), PATIENCE).await?;
+        let outbox = config.outboxes.first().map(|outbox| outbox.name.clone()).unwrap_or_default();
+        Ok(Self { process, admin, outbox, memory, sampler, _files: files })
+    }
+
+    /// Its own address, `http://host:port`.
+    pub fn admin(&self) -> &str {
+        &self.admin
+    }
+
+    /// Rows published since the start.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn published(&self) -> anyhow::Result<u64> {
+        let name = "outbox_sidecar_outbox_published_total";
+        let text = reqwest::get(format!("{}/metrics", self.admin)).await?.text().await?;
+        let value = text
+            .lines()
+            .find(|line| line.starts_with(name) && line.contains(&self.outbox))
+            .and_then(|line| line.rsplit_once(' '));
+        Ok(match value {
+            Some((_, value)) => value.parse().context("a counter that is no number")?,
+            None => 0,
+        })
+    }
+
+    /// The sidecar's own account of itself.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn status(&self) -> anyhow::Result<Value> {
+        Ok(reqwest::get(format!("{}/status", self.admin)).await?.json().await?)
+    }
+
+    /// Waits until so many rows are published; returns rows a second, from the first that were
+    /// seen published to the last.
+    ///
+    /// # Errors
+    /// It ends, or makes no progress for a minute.
+    pub async fn drained(&self, rows: u64) -> anyhow::Result<f64> {
+        let (mut first, mut last, mut moved) = (None, 0, Instant::now());
+        loop {
+            if !self.process.is_running() {
+                bail!("the sidecar ended: {}", self.process.tail(20));
+            }
+            let published = self.published().await?;
+            let now = Instant::now();
+            if published > last {
+                (last, moved) = (published, now);
+            } else if now - moved > PATIENCE {
+                bail!("no progress after {published} rows: {}", self.status().await?);
+            }
+            if published > 0 && first.is_none() {
+                first = Some((published, now));
+            }
+            if let Some((before, from)) = first.filter(|_| published >= rows) {
+                #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
+                let done = (published - before) as f64;
+                return Ok(done / (now - from).as_secs_f64());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// User and system time since the start, in seconds.
+    ///
+    /// # Errors
+    /// The process is gone.
+    pub fn processor_seconds(&self) -> anyhow::Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        let (_, fields) = stat.rsplit_once(')').context("an unknown form of /proc/<pid>/stat")?;
+        let ticks: u32 = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map(|field| field.parse::<u32>().unwrap_or_default())
+            .sum();
+        // Linux counts them in hundredths on every platform it tells user space about.
+        Ok(f64::from(ticks) / 100.0)
+    }
+
+    /// Memory since the start, every tenth of a second.
+    pub fn memory(&self) -> Vec<Sample> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks it to stop, and waits.
+    ///
+    /// # Errors
+    /// It stopped with an error.
+    pub async fn stop(&self) -> anyhow::Result<()> {
+        let status = self.process.stop(PATIENCE).await;
+        if !status.success() {
+            bail!("the sidecar stopped with {status}: {}", self.process.tail(20));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.sampler.abort();
+    }
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Starts a whole shop of its own, beside any other, and runs the browser's tests
+# against it: scripts/browser-test.sh [playwright's arguments]. LOCAL_STACK is
+# the program that starts it; SHOP_PORT_OFFSET moves its ports.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+local_stack=${LOCAL_STACK:-target/release/local-stack}
+offset=${SHOP_PORT_OFFSET:-20000}
+data=$(mktemp -d "${TMPDIR:-/tmp}/shop-browser-test.XXXXXX")
+# PostgreSQL runs under an account of its own where this runs as root.
+chmod 711 "$data"
+log=$data/shop.log
+shop=
+
+finish() {
+  local status=$?
+  trap - EXIT
+  if [[ -n $shop ]] && kill -TERM "$shop" 2>/dev/null; then
+    wait "$shop" || true
+  fi
+  if ((status != 0)) && [[ -f $log ]]; then
+    echo "the last the shop said (of $log):" >&2
+    tail -n 40 "$log" >&2
+    cp "$log" tests/browser/results/shop.log 2>/dev/null || true
+  fi
+  rm -rf "$data"
+  exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+"$local_stack" up --data-dir "$data" --port-offset "$offset" >"$log" 2>&1 &
+shop=$!
+echo "starting a shop with its web interface on port $((3000 + offset))"
+deadline=$((SECONDS + 180))
+until grep -q 'everything is ready' "$log"; do
+  if ! kill -0 "$shop" 2>/dev/null; then
+    echo "the shop has not started" >&2
+    exit 1
+  fi
+  if ((SECONDS >= deadline)); then
+    echo "the shop is not ready after 180 s" >&2
+    exit 1
+  fi
+  sleep 0.2
+done
+
+export SHOP_URL="http://127.0.0.1:$((3000 + offset))" SHOP_RUN_DIR="$data/run"
+cd tests/browser
+npx playwright test "${@:---project=system}"
