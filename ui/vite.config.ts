@@ -1,14 +1,17 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { ServerResponse } from 'node:http';
+import { join } from 'node:path';
 import react from '@vitejs/plugin-react';
-import type { ProxyOptions } from 'vite';
+import type { Plugin, ProxyOptions } from 'vite';
 import { defineConfig } from 'vitest/config';
 
 const gatewayUrl = process.env.GATEWAY_URL ?? 'http://127.0.0.1:8080';
 
 const proxy: Record<string, ProxyOptions> = {
+  '/ws': { target: gatewayUrl, ws: true },
   '/api': {
     target: gatewayUrl,
-    ws: true,
     rewrite: (path) => path.replace(/^\/api(?=\/|$)/, ''),
     configure(server) {
       // Vite answers an unreachable target with an empty 500; the gateway itself says 503 for an
@@ -23,32 +26,71 @@ const proxy: Record<string, ProxyOptions> = {
   },
 };
 
-// Mantine writes its theme variables into a style element, hence 'unsafe-inline' for styles alone.
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "font-src 'self'",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+/** Where people sign in under `auth.mode: jwt`; the page fetches its metadata and tokens from there. */
+const issuerOrigin = process.env.OIDC_ORIGIN ? ` ${process.env.OIDC_ORIGIN}` : '';
+
+/** Mantine writes style elements; they bear the nonce of the page. */
+function contentSecurityPolicy(nonce: string): string {
+  return [
+    "default-src 'none'",
+    "script-src 'self'",
+    `style-src 'self' 'nonce-${nonce}'`,
+    "img-src 'self' data:",
+    "font-src 'self'",
+    `connect-src 'self'${issuerOrigin}`,
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ');
+}
+
+const securityHeaders = {
+  'Referrer-Policy': 'no-referrer',
+  'X-Content-Type-Options': 'nosniff',
+};
+
+/** Serves the page as nginx does in the image: each answer with a nonce of its own. */
+const pageWithNonce: Plugin = {
+  name: 'page-with-nonce',
+  configurePreviewServer({ config, middlewares }) {
+    const page = readFileSync(join(config.root, config.build.outDir, 'index.html'), 'utf8');
+    middlewares.use((request, response, next) => {
+      const wantsPage =
+        request.headers.accept?.includes('text/html') === true &&
+        !Object.keys(proxy).some((prefix) => request.url?.startsWith(prefix));
+      if (!wantsPage) {
+        next();
+        return;
+      }
+      const nonce = randomBytes(16).toString('hex');
+      response.writeHead(200, {
+        ...securityHeaders,
+        'Content-Type': 'text/html; charset=utf-8',
+        'Content-Security-Policy': contentSecurityPolicy(nonce),
+        'Cache-Control': 'no-store',
+      });
+      response.end(page.replaceAll('CSP_NONCE', nonce));
+    });
+  },
+};
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), pageWithNonce],
+  build: {
+    // The entry awaits the texts of the person's language.
+    target: 'es2022',
+    // Browsers that have light-dark() themselves.
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
+    // Tells the check of the bundle's budget what the first load consists of.
+    manifest: true,
+  },
   server: { host: true, port: 3000, strictPort: true, proxy },
   preview: {
     host: true,
     port: 3000,
     strictPort: true,
     proxy,
-    headers: {
-      'Content-Security-Policy': contentSecurityPolicy,
-      'Referrer-Policy': 'no-referrer',
-      'X-Content-Type-Options': 'nosniff',
-    },
+    headers: securityHeaders,
   },
   test: {
     environment: 'jsdom',

@@ -3,6 +3,7 @@ import userEvent from '@testing-library/user-event';
 import { describe, expect, it } from 'vitest';
 import {
   connectionLost,
+  demoToken,
   FakeGateway,
   ok,
   orderJson,
@@ -21,24 +22,89 @@ function inTurn(...answers: Answer[]): () => Answer {
   return () => answers[Math.min(next++, answers.length - 1)] ?? connectionLost;
 }
 
-describe('picking a user', () => {
-  it('refuses what is no id, then opens the user and keeps it in the address', async () => {
-    new FakeGateway({
-      'GET /orders': () => ok(pageJson([orderJson({ id: 'o-1', status: 'FINISHED' })])),
-      'GET /users/7': () => problem(404, 'none'),
-      'GET /orders/user/7': () => noOrders,
+describe('signing in', () => {
+  it('refuses what is no id, and leads to the page that was asked for', async () => {
+    const gateway = new FakeGateway({
+      'POST /auth/demo-token': () => demoToken('7'),
+      'GET /users/7/ledger': () => ok(pageJson([])),
+      'GET /users/7': () => ok('{"user_id":7,"balance":5}'),
     });
     const user = userEvent.setup();
-    renderApp('/');
-    expect(await screen.findByRole('listitem')).toHaveTextContent(/Mug.*User 1/);
-    await user.type(screen.getByLabelText('User ID'), '0{Enter}');
+    renderApp('/ledger', null);
+    await user.type(await screen.findByLabelText('User ID'), '0{Enter}');
     expect(screen.getByLabelText('User ID')).toHaveAccessibleDescription(/greater than zero/);
     await user.clear(screen.getByLabelText('User ID'));
     await user.type(screen.getByLabelText('User ID'), '7{Enter}');
-    expect(await screen.findByRole('heading', { name: 'User 7' })).toBeVisible();
-    expect(window.location.search).toBe('?user=7');
-    await user.click(screen.getByRole('button', { name: 'Switch user' }));
+    expect(await screen.findByRole('heading', { name: 'Ledger' })).toBeVisible();
+    expect(gateway.callsTo('GET /users/7/ledger')[0]?.authorization).toBe('Bearer token-of-7');
+    expect(screen.getByText(/Anyone can sign in as anyone/)).toBeVisible();
+
+    await user.click(screen.getByRole('button', { name: 'Signed in as User 7' }));
+    await user.click(await screen.findByRole('menuitem', { name: 'Sign out' }));
     expect(await screen.findByRole('button', { name: 'User 7' })).toBeVisible();
+    expect(sessionStorage.getItem('session')).toBeNull();
+  });
+
+  it('replaces a demo token that is refused, unnoticed', async () => {
+    const gateway = new FakeGateway({
+      'POST /auth/demo-token': () => demoToken('1', 'second'),
+      'GET /users/1': ({ authorization }) =>
+        authorization === 'Bearer second' ? account('5') : problem(401, 'expired'),
+      'GET /orders/user/1': () => noOrders,
+    });
+    renderApp('/');
+    expect(await screen.findByText('5.00')).toBeVisible();
+    expect(gateway.callsTo('POST /auth/demo-token')).toHaveLength(1);
+    expect(gateway.callsTo('POST /auth/demo-token')[0]?.body).toBe('{"user_id":1}');
+  });
+
+  it('asks to sign in again when a token is refused that cannot be replaced', async () => {
+    new FakeGateway({ 'GET /users/1': () => problem(401, 'expired') });
+    renderApp('/', { origin: 'handed_over' });
+    expect(await screen.findByText(/Your session has ended/)).toBeVisible();
+    expect(window.location.pathname).toBe('/');
+  });
+
+  it('uses a token of a link only when the person says so', async () => {
+    new FakeGateway({
+      'GET /auth/config': () =>
+        ok('{"mode":"jwt","issuer":"https://id.example","client_id":"shop"}'),
+      'GET /auth/me': ({ authorization }) =>
+        authorization === 'Bearer handed'
+          ? ok('{"user_id":1,"operator":false,"expires_at":"2099-01-01T00:00:00Z"}')
+          : problem(401, 'no'),
+      'GET /users/1': () => account('5'),
+      'GET /orders/user/1': () => noOrders,
+    });
+    const user = userEvent.setup();
+    renderApp('/#access_token=handed', null);
+    expect(window.location.hash).toBe('');
+    await user.click(await screen.findByRole('button', { name: 'Continue as User 1' }));
+    expect(await screen.findByText('5.00')).toBeVisible();
+  });
+});
+
+describe('pages', () => {
+  it('are for those who may see them', async () => {
+    new FakeGateway({});
+    renderApp('/operator');
+    expect(await screen.findByRole('heading', { name: 'Page not found' })).toBeVisible();
+    expect(screen.queryByRole('link', { name: 'Pipeline' })).not.toBeInTheDocument();
+  });
+
+  it('speak Russian on request, and write amounts the Russian way', async () => {
+    new FakeGateway({
+      'GET /users/1': () => account('1400.5'),
+      'GET /orders/user/1': () => noOrders,
+    });
+    const user = userEvent.setup();
+    renderApp('/');
+    await screen.findByText('1,400.50');
+    await user.click(screen.getByRole('button', { name: 'Language' }));
+    await user.click(await screen.findByRole('menuitem', { name: 'Русский' }));
+    expect(await screen.findByRole('heading', { name: 'Обзор' })).toBeVisible();
+    expect(screen.getByText('1 400,50')).toBeVisible();
+    expect(document.documentElement.lang).toBe('ru');
   });
 });
 
@@ -50,7 +116,7 @@ describe('account', () => {
       'GET /orders/user/1': () => noOrders,
     });
     const user = userEvent.setup();
-    renderApp('/?user=1');
+    renderApp('/');
     expect(await screen.findByText('999,999,999,999,999.9998')).toBeVisible();
     await user.type(screen.getByLabelText('Amount to add or withdraw'), '0.0001');
     await user.click(screen.getByRole('button', { name: 'Top up' }));
@@ -68,7 +134,7 @@ describe('account', () => {
       'GET /orders/user/1': () => noOrders,
     });
     const user = userEvent.setup();
-    renderApp('/?user=1');
+    renderApp('/');
     const field = await screen.findByLabelText('Amount to add or withdraw');
     await user.type(field, '10');
     await user.click(screen.getByRole('button', { name: 'Withdraw' }));
@@ -84,7 +150,7 @@ describe('account', () => {
       'GET /orders/user/1': () => noOrders,
     });
     const user = userEvent.setup();
-    renderApp('/?user=1');
+    renderApp('/');
     await user.type(await screen.findByLabelText('Opening balance'), '1400.50');
     await user.click(screen.getByRole('button', { name: 'Create account' }));
     expect(await screen.findByText('1,400.50')).toBeVisible();
@@ -103,11 +169,32 @@ describe('account', () => {
           ]),
         ),
     });
-    renderApp('/?user=1&tab=ledger');
+    renderApp('/ledger');
     const table = await screen.findByRole('table', { name: 'Account ledger' });
     const [, payment, opening] = within(table).getAllByRole('row');
     expect(payment).toHaveTextContent(/Payment.*Order abcd1234.*\u22125\.00.*95\.00/);
     expect(opening).toHaveTextContent(/Opening balance.*\+100\.00.*100\.00/);
+  });
+
+  it('shows a new balance at once, and the old one when the change is refused', async () => {
+    let answer: (answer: Answer) => void = () => undefined;
+    new FakeGateway({
+      'GET /users/1': () => account('20'),
+      'PATCH /users/1': () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+      'GET /orders/user/1': () => noOrders,
+    });
+    const user = userEvent.setup();
+    renderApp('/');
+    await screen.findByText('20.00');
+    await user.type(screen.getByLabelText('Amount to add or withdraw'), '5.5');
+    await user.click(screen.getByRole('button', { name: 'Top up' }));
+    expect(await screen.findByText('25.50')).toBeVisible();
+    answer(problem(400, 'The limit is reached'));
+    expect(await screen.findByText('20.00')).toBeVisible();
+    expect(screen.getByLabelText('Amount to add or withdraw')).toBeInvalid();
   });
 });
 
@@ -118,7 +205,7 @@ describe('orders', () => {
       'GET /orders/user/1': () => noOrders,
     });
     const user = userEvent.setup();
-    renderApp('/?user=1');
+    renderApp('/');
     await screen.findByText('No orders yet');
     await user.click(screen.getByRole('button', { name: 'Place order' }));
     const field = screen.getByLabelText('Order amount');
@@ -140,7 +227,7 @@ describe('orders', () => {
       'POST /orders': () => ({ status: 201, body: orderJson({ id: 'o-1', status: 'NEW' }) }),
     });
     const user = userEvent.setup();
-    renderApp('/?user=1');
+    renderApp('/');
     await screen.findByText('No orders yet');
     await user.type(screen.getByLabelText('Order amount'), '5');
     await user.type(screen.getByLabelText('Order description'), 'Mug');
@@ -162,10 +249,48 @@ describe('orders', () => {
         ok(pageJson([orderJson({ id: 'o-1', status: 'CANCELLED', reason: 'insufficient_funds' })])),
       ),
     });
-    renderApp('/?user=1');
+    renderApp('/');
     const row = await screen.findByRole('listitem');
     expect(await within(row).findByText('Insufficient funds')).toBeVisible();
     expect(await screen.findByText('Order cancelled')).toBeVisible();
+  });
+
+  it('are taken away again when the shop refuses them', async () => {
+    let answer: (answer: Answer) => void = () => undefined;
+    new FakeGateway({
+      'GET /users/1': () => account('20'),
+      'GET /orders/user/1': () => noOrders,
+      'POST /orders': () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    });
+    const user = userEvent.setup();
+    renderApp('/');
+    await screen.findByText('No orders yet');
+    await user.type(screen.getByLabelText('Order amount'), '5');
+    await user.click(screen.getByRole('button', { name: 'Place order' }));
+    expect(await screen.findByText('Sending')).toBeVisible();
+    answer(problem(400, 'No', [{ field: 'amount', detail: 'not today' }]));
+    expect(await screen.findByText('No orders yet')).toBeVisible();
+    expect(screen.getByLabelText('Order amount')).toHaveAccessibleDescription('not today');
+  });
+
+  it('are filtered by status, looking further for enough of them', async () => {
+    const gateway = new FakeGateway({
+      'GET /orders/user/1': ({ path }) =>
+        path.includes('after=c1')
+          ? ok(pageJson([orderJson({ id: 'o-1', status: 'CANCELLED', description: 'Old' })]))
+          : ok(pageJson([orderJson({ id: 'o-2', status: 'FINISHED' })], 'c1')),
+    });
+    const user = userEvent.setup();
+    renderApp('/orders');
+    expect(await screen.findByText('Mug')).toBeVisible();
+    await user.click(screen.getByRole('radio', { name: 'Cancelled' }));
+    expect(await screen.findByText('Old')).toBeVisible();
+    expect(screen.queryByText('Mug')).not.toBeInTheDocument();
+    expect(window.location.search).toBe('?status=CANCELLED');
+    expect(gateway.callsTo('GET /orders/user/1').length).toBeGreaterThanOrEqual(2);
   });
 
   it('load more by the cursor', async () => {
@@ -177,11 +302,12 @@ describe('orders', () => {
           : ok(pageJson([orderJson({ id: 'o-2', status: 'FINISHED' })], 'c1')),
     });
     const user = userEvent.setup();
-    renderApp('/?user=1');
+    renderApp('/orders');
     await user.click(await screen.findByRole('button', { name: 'Load more' }));
     expect(await screen.findByText('Old')).toBeVisible();
     expect(screen.queryByRole('button', { name: 'Load more' })).not.toBeInTheDocument();
-    expect(gateway.calls.at(-1)?.path).toBe('/orders/user/1?limit=20&after=c1');
+    const paths = gateway.callsTo('GET /orders/user/1').map(({ path }) => path);
+    expect(paths).toContain('/orders/user/1?limit=20&after=c1');
   });
 });
 
@@ -198,7 +324,7 @@ describe('when the gateway is away', () => {
       }),
     });
     const user = userEvent.setup();
-    renderApp('/?user=1');
+    renderApp('/');
     await screen.findByText('No orders yet');
     await user.type(screen.getByLabelText('Order amount'), '5');
     up = false;

@@ -1,35 +1,50 @@
-import { Container } from '@mantine/core';
-import { useEffect, useRef } from 'react';
-import { OutageBanner } from '../components/OutageBanner';
-import { messages } from '../lib/messages';
-import { Header } from './Header';
-import { StartPage } from './StartPage';
-import { UserPage } from './UserPage';
-import { useUserLocation } from './userLocation';
+import { useState } from 'react';
+import { Route, Switch } from 'wouter';
+import { LiveProvider } from '../features/live/LiveProvider';
+import { notices } from '../features/notices/noticeStore';
+import { useNoticeToasts } from '../features/notices/useNoticeToasts';
+import { takeHandedToken } from '../features/session/handedToken';
+import { SignedInPage } from '../features/session/SignedInPage';
+import { SignInPage } from '../features/session/SignInPage';
+import { SessionContext, useSessionState } from '../features/session/useSession';
+import type { Session } from '../lib/session';
+import { Pages } from './Pages';
+import { Shell } from './Shell';
 
 export function App() {
-  const { userId, tab } = useUserLocation();
-  useEffect(() => {
-    document.title =
-      userId === null
-        ? messages.app.name
-        : `${messages.user.heading(userId)} · ${messages.app.name}`;
-  }, [userId]);
-  // The control that changed the page is gone with the old page; the new one takes the focus.
-  const shownUser = useRef(userId);
-  const content = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (shownUser.current === userId) return;
-    shownUser.current = userId;
-    content.current?.focus();
-  }, [userId]);
+  const { session, ended } = useSessionState();
+  const [handedToken] = useState(takeHandedToken);
   return (
-    <>
-      <Header userId={userId} />
-      <Container component="main" size="xl" py="lg" id="content" ref={content} tabIndex={-1}>
-        <OutageBanner />
-        {userId === null ? <StartPage /> : <UserPage key={userId} userId={userId} tab={tab} />}
-      </Container>
-    </>
+    <Switch>
+      <Route path="/signed-in">
+        <SignedInPage />
+      </Route>
+      <Route>
+        {session === null ? (
+          <SignInPage ended={ended} handedToken={handedToken} />
+        ) : (
+          // Another person gets a page of their own, with nothing left of the one before.
+          <SignedIn key={nameOf(session)} session={session} />
+        )}
+      </Route>
+    </Switch>
+  );
+}
+
+function nameOf({ userId, operator }: Session): string {
+  return `${operator ? 'operator' : 'user'} ${userId ?? ''}`;
+}
+
+function SignedIn({ session }: { session: Session }) {
+  useState(() => notices.openFor(nameOf(session)));
+  useNoticeToasts();
+  return (
+    <SessionContext value={session}>
+      <LiveProvider>
+        <Shell>
+          <Pages />
+        </Shell>
+      </LiveProvider>
+    </SessionContext>
   );
 }

@@ -1,6 +1,6 @@
 import { Button, Center, Stack, Text, Title } from '@mantine/core';
 import { Component, type ReactNode } from 'react';
-import { messages } from '../lib/messages';
+import { currentMessages } from '../lib/messages';
 
 /** The last resort against a blank page. */
 export class ErrorBoundary extends Component<{ children: ReactNode }, { failed: boolean }> {
@@ -12,6 +12,7 @@ export class ErrorBoundary extends Component<{ children: ReactNode }, { failed: 
 
   override render(): ReactNode {
     if (!this.state.failed) return this.props.children;
+    const messages = currentMessages();
     return (
       <Center component="main" mih="100vh" p="md">
         <Stack align="center" role="alert">

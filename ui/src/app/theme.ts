@@ -29,6 +29,8 @@ export const resolveContrast: CSSVariablesResolver = ({ colors }) => ({
     '--mantine-color-teal-text': colors.teal[9],
     '--mantine-color-teal-light-color': '#066649',
     '--mantine-color-orange-light-color': '#9c3a0c',
+    // An active link of the navigation, under the pointer.
+    '--mantine-color-indigo-light-hover': colors.indigo[1],
   },
   dark: {
     '--mantine-color-dimmed': colors.dark[1],

@@ -1,8 +1,9 @@
 import { ActionIcon, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { IconMoon, IconSun } from '@tabler/icons-react';
-import { messages } from '../lib/messages';
+import { useMessages } from '../lib/messages';
 
 export function ColorSchemeToggle() {
+  const messages = useMessages();
   const { setColorScheme } = useMantineColorScheme();
   const dark = useComputedColorScheme('light') === 'dark';
   const label = dark ? messages.app.colorScheme.toLight : messages.app.colorScheme.toDark;

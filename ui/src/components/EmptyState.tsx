@@ -5,9 +5,10 @@ interface EmptyStateProps {
   icon: ReactNode;
   title: string;
   detail: string;
+  action?: ReactNode;
 }
 
-export function EmptyState({ icon, title, detail }: EmptyStateProps) {
+export function EmptyState({ icon, title, detail, action }: EmptyStateProps) {
   return (
     <Stack align="center" gap="xs" py="xl" px="md">
       <ThemeIcon variant="light" color="gray" size={48} radius="xl" aria-hidden>
@@ -17,6 +18,7 @@ export function EmptyState({ icon, title, detail }: EmptyStateProps) {
       <Text size="sm" c="dimmed" ta="center" maw={360}>
         {detail}
       </Text>
+      {action}
     </Stack>
   );
 }

@@ -1,7 +1,7 @@
 import { Alert, Button, Stack, Text } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { describeError } from '../lib/formErrors';
-import { messages } from '../lib/messages';
+import { useMessages } from '../lib/messages';
 
 interface LoadErrorProps {
   title: string;
@@ -10,6 +10,7 @@ interface LoadErrorProps {
 }
 
 export function LoadError({ title, error, onRetry }: LoadErrorProps) {
+  const messages = useMessages();
   return (
     <Alert color="red" title={title} icon={<IconAlertTriangle aria-hidden />}>
       <Stack gap="sm" align="flex-start">

@@ -1,5 +1,5 @@
 import { Button, Group, Stack, Text } from '@mantine/core';
-import { messages } from '../lib/messages';
+import { useMessages } from '../lib/messages';
 
 interface LoadMoreProps {
   hasMore: boolean;
@@ -10,6 +10,7 @@ interface LoadMoreProps {
 
 /** The foot of a paged listing. */
 export function LoadMore({ hasMore, loading, failed, onLoadMore }: LoadMoreProps) {
+  const messages = useMessages();
   if (!hasMore) return null;
   return (
     <Stack gap="xs" align="center" pt="md">

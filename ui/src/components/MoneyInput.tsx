@@ -1,8 +1,9 @@
 import { TextInput, type TextInputProps } from '@mantine/core';
-import { messages } from '../lib/messages';
+import { useMessages } from '../lib/messages';
 
 /** A text field on purpose: a number field would turn the amount into a float. */
 export function MoneyInput(props: TextInputProps) {
+  const messages = useMessages();
   return (
     <TextInput
       inputMode="decimal"

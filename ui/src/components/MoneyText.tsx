@@ -1,4 +1,4 @@
-import { messages } from '../lib/messages';
+import { useMessages } from '../lib/messages';
 import { formatMoney, type Money } from '../lib/money';
 import classes from './MoneyText.module.css';
 
@@ -9,6 +9,7 @@ interface MoneyTextProps {
 }
 
 export function MoneyText({ value, signed = false }: MoneyTextProps) {
+  const messages = useMessages();
   return (
     <data className={classes.money} value={value}>
       {formatMoney(value, messages.locale, { sign: signed ? 'always' : 'negative' })}

@@ -1,6 +1,7 @@
 import { formatDateTime } from '../lib/datetime';
-import { messages } from '../lib/messages';
+import { useMessages } from '../lib/messages';
 
 export function Timestamp({ value }: { value: string }) {
+  const messages = useMessages();
   return <time dateTime={value}>{formatDateTime(value, messages.locale)}</time>;
 }

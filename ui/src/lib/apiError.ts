@@ -1,8 +1,7 @@
+import type { Schemas } from '../api/operations';
+
 /** One rejected member of a request, as `errors[]` of a problem document names it. */
-export interface FieldError {
-  field: string;
-  detail: string;
-}
+export type FieldError = Schemas['FieldError'];
 
 /**
  * What went wrong with a call:
@@ -20,6 +19,8 @@ export class ApiError extends Error {
   /** HTTP status, absent when there was no answer. */
   readonly status: number | undefined;
   readonly detail: string | undefined;
+  /** What `Retry-After` asked for. */
+  readonly retryAfterSeconds: number | undefined;
   readonly fieldErrors: readonly FieldError[];
 
   constructor(
@@ -27,6 +28,7 @@ export class ApiError extends Error {
     options: {
       status?: number | undefined;
       detail?: string | undefined;
+      retryAfterSeconds?: number | undefined;
       fieldErrors?: readonly FieldError[];
       cause?: unknown;
     } = {},
@@ -36,6 +38,7 @@ export class ApiError extends Error {
     this.kind = kind;
     this.status = options.status;
     this.detail = options.detail;
+    this.retryAfterSeconds = options.retryAfterSeconds;
     this.fieldErrors = options.fieldErrors ?? [];
   }
 }
@@ -58,4 +61,19 @@ export function hasUnknownOutcome(error: unknown): boolean {
 
 export function isNotFound(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;
+}
+
+/** The token is missing, expired or forged. */
+export function isUnauthenticated(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 401;
+}
+
+/** Known, but not allowed. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 403;
+}
+
+/** Too many calls; the same one is fine a little later. */
+export function isRateLimited(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 429;
 }

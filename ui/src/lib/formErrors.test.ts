@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ApiError, type FieldError } from './apiError';
 import { toFormErrors } from './formErrors';
-import { messages } from './messages';
+import { en as messages } from '../locales/en';
 
 const fields = { amount: 'amount', description: 'text' } as const;
 

@@ -1,5 +1,11 @@
-import { ApiError, hasUnknownOutcome } from './apiError';
-import { messages } from './messages';
+import {
+  ApiError,
+  hasUnknownOutcome,
+  isForbidden,
+  isRateLimited,
+  isUnauthenticated,
+} from './apiError';
+import { currentMessages } from './messages';
 
 export interface FormErrors<Field extends string> {
   fields: Partial<Record<Field, string>>;
@@ -9,7 +15,11 @@ export interface FormErrors<Field extends string> {
 
 /** One sentence for people about a failed call. */
 export function describeError(error: unknown): string {
+  const messages = currentMessages();
   if (!(error instanceof ApiError)) return messages.errors.server;
+  if (isRateLimited(error)) return messages.errors.rateLimited(error.retryAfterSeconds ?? 1);
+  if (isForbidden(error)) return messages.errors.forbidden;
+  if (isUnauthenticated(error)) return messages.errors.unauthenticated;
   if (error.kind === 'rejected') return error.detail ?? messages.errors.rejected;
   return messages.errors[error.kind];
 }
@@ -26,7 +36,7 @@ export function toFormErrors<Field extends string>(
 ): FormErrors<Field> {
   const result: FormErrors<Field> = { fields: {}, form: null };
   if (!(error instanceof ApiError) || error.kind !== 'rejected') {
-    const retry = hasUnknownOutcome(error) ? ` ${messages.errors.safeToRetry}` : '';
+    const retry = hasUnknownOutcome(error) ? ` ${currentMessages().errors.safeToRetry}` : '';
     result.form = describeError(error) + retry;
     return result;
   }

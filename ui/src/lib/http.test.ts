@@ -1,6 +1,7 @@
-import { isLosslessNumber, LosslessNumber } from 'lossless-json';
+import { LosslessNumber } from 'lossless-json';
 import { describe, expect, it, vi } from 'vitest';
 import { ApiError } from './apiError';
+import { asObject, moneyField } from './decode';
 import { errorFromResponse, request } from './http';
 
 function answering(response: () => Promise<Response>) {
@@ -18,27 +19,30 @@ async function failureOf(call: Promise<unknown>): Promise<ApiError> {
   return error;
 }
 
-const whatever = { decode: (body: unknown) => body };
+const ask = (signal?: AbortSignal) =>
+  request('GET', '/auth/me', { decode: (body) => body, ...(signal && { signal }) });
 
 describe('request', () => {
   it('reads and writes numbers without rounding them', async () => {
-    const fetch = answering(() => Promise.resolve(new Response('{"v":999999999999999.9999}')));
-    const result = await request('/users', {
-      method: 'POST',
-      body: { balance: new LosslessNumber('999999999999999.9999') },
+    const fetch = answering(() =>
+      Promise.resolve(new Response('{"balance":999999999999999.9999}')),
+    );
+    const result = await request('PATCH', '/users/{user_id}', {
+      path: { user_id: '9223372036854775807' },
+      body: { balance_change: new LosslessNumber('999999999999999.9999') },
       idempotencyKey: 'key-1',
-      decode: (body) => (body as { v: unknown }).v,
+      decode: (body) => moneyField(asObject(body, 'balance'), 'balance'),
     });
-    expect(isLosslessNumber(result) && result.value).toBe('999999999999999.9999');
+    expect(result).toBe('999999999999999.9999');
     const [url, init] = fetch.mock.calls[0] ?? [];
-    expect(url).toBe('/api/users');
-    expect(init?.body).toBe('{"balance":999999999999999.9999}');
+    expect(url).toBe('/api/users/9223372036854775807');
+    expect(init?.body).toBe('{"balance_change":999999999999999.9999}');
     expect(new Headers(init?.headers).get('idempotency-key')).toBe('key-1');
   });
 
   it('tells a failed connection', async () => {
     answering(() => Promise.reject(new TypeError('fetch failed')));
-    expect(await failureOf(request('/', whatever))).toMatchObject({ kind: 'network' });
+    expect(await failureOf(ask())).toMatchObject({ kind: 'network' });
   });
 
   it('tells an answer that does not come', async () => {
@@ -49,7 +53,7 @@ describe('request', () => {
           init.signal?.addEventListener('abort', () => reject(new Error('aborted')));
         });
       });
-      const failure = failureOf(request('/', whatever));
+      const failure = failureOf(ask());
       await vi.advanceTimersByTimeAsync(60_000);
       expect(await failure).toMatchObject({ kind: 'timeout' });
     } finally {
@@ -59,7 +63,7 @@ describe('request', () => {
 
   it('tells an answer that is not JSON', async () => {
     answering(() => Promise.resolve(new Response('<!doctype html>')));
-    expect(await failureOf(request('/', whatever))).toMatchObject({ kind: 'malformed' });
+    expect(await failureOf(ask())).toMatchObject({ kind: 'malformed' });
   });
 
   it('passes an abort by the caller on as it is', async () => {
@@ -69,7 +73,7 @@ describe('request', () => {
       abort.abort(reason);
       return Promise.reject(init.signal?.reason as Error);
     });
-    await expect(request('/', { ...whatever, signal: abort.signal })).rejects.toBe(reason);
+    await expect(ask(abort.signal)).rejects.toBe(reason);
   });
 });
 

@@ -36,12 +36,21 @@ export function moneyFromLiteral(literal: string): Money {
   return canonical(sign === '-', padded.slice(0, point), padded.slice(point));
 }
 
+export interface MoneyInputOptions {
+  allowZero?: boolean;
+  /** The reader's language writes decimals behind a comma, so a single one can mean nothing else. */
+  decimalComma?: boolean;
+}
+
 /**
  * Checks what a person typed. Thousands separators are refused rather than guessed at: "1,000" means a
  * thousand to one reader and one to another.
  */
-export function parseMoneyInput(text: string, options: { allowZero?: boolean } = {}): MoneyInput {
-  const trimmed = text.trim();
+export function parseMoneyInput(text: string, options: MoneyInputOptions = {}): MoneyInput {
+  const trimmed =
+    options.decimalComma === true
+      ? text.trim().replace(/^([^.,]*),([^.,]*)$/, '$1.$2')
+      : text.trim();
   if (trimmed === '') return { ok: false, problem: 'empty' };
   if (trimmed.includes(',')) return { ok: false, problem: 'comma' };
   const match = /^([+-]?)(\d*)(?:\.(\d*))?$/.exec(trimmed);
@@ -60,6 +69,14 @@ export function parseMoneyInput(text: string, options: { allowZero?: boolean } =
 export function negate(value: Money): Money {
   if (value === '0') return value;
   return (value.startsWith('-') ? value.slice(1) : `-${value}`) as Money;
+}
+
+export function addMoney(left: Money, right: Money): Money {
+  const scale = Math.max(fractionOf(left).length, fractionOf(right).length);
+  const sum = scaled(left, scale) + scaled(right, scale);
+  const digits = (sum < 0n ? -sum : sum).toString().padStart(scale + 1, '0');
+  const point = digits.length - scale;
+  return canonical(sum < 0n, digits.slice(0, point), digits.slice(point));
 }
 
 export function isNegative(value: Money): boolean {

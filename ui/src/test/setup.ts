@@ -2,6 +2,7 @@ import '@testing-library/jest-dom/vitest';
 import { notifications } from '@mantine/notifications';
 import { cleanup, configure } from '@testing-library/react';
 import { afterEach } from 'vitest';
+import { sessions } from '../lib/session';
 
 // A busy machine may be slow to get there; waiting ends as soon as the condition holds.
 configure({ asyncUtilTimeout: 10_000 });
@@ -30,5 +31,7 @@ afterEach(() => {
   cleanup();
   notifications.clean();
   localStorage.clear();
+  sessionStorage.clear();
+  sessions.end('left');
   window.history.replaceState(null, '', '/');
 });

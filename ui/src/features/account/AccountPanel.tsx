@@ -5,7 +5,7 @@ import { LoadError } from '../../components/LoadError';
 import { LoadingRows } from '../../components/LoadingRows';
 import { MoneyText } from '../../components/MoneyText';
 import { Panel } from '../../components/Panel';
-import { messages } from '../../lib/messages';
+import { useMessages } from '../../lib/messages';
 import type { UserId } from '../../lib/userId';
 import classes from './AccountPanel.module.css';
 import { useAccount } from './accountQueries';
@@ -16,6 +16,7 @@ import { CreateAccountForm } from './CreateAccountForm';
 const LONG_BALANCE = 13;
 
 export function AccountPanel({ userId }: { userId: UserId }) {
+  const messages = useMessages();
   return (
     <Panel title={messages.account.title}>
       <AccountContent userId={userId} />
@@ -24,6 +25,7 @@ export function AccountPanel({ userId }: { userId: UserId }) {
 }
 
 function AccountContent({ userId }: { userId: UserId }) {
+  const messages = useMessages();
   const account = useAccount(userId);
   if (account.data === undefined) {
     if (account.isError) {

@@ -1,20 +1,21 @@
 import { Button, Group, Stack } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import { notifications } from '@mantine/notifications';
 import { IconMinus, IconPlus } from '@tabler/icons-react';
 import { useState, type SyntheticEvent } from 'react';
 import { FormError } from '../../components/FormError';
 import { MoneyInput } from '../../components/MoneyInput';
 import { toFormErrors } from '../../lib/formErrors';
-import { messages } from '../../lib/messages';
-import { formatMoney, parseMoneyInput } from '../../lib/money';
-import { moneyFieldError } from '../../lib/moneyField';
+import { useMessages } from '../../lib/messages';
+import { formatMoney } from '../../lib/money';
+import { moneyFieldError, readMoneyField } from '../../lib/moneyField';
 import type { UserId } from '../../lib/userId';
 import type { BalanceDirection } from './accountApi';
 import { useChangeBalance } from './accountQueries';
+import { showToast } from '../../lib/toast';
 
 /** Top-up and withdrawal. Enter in the field tops up. */
 export function BalanceForm({ userId }: { userId: UserId }) {
+  const messages = useMessages();
   const change = useChangeBalance(userId);
   const [formError, setFormError] = useState<string | null>(null);
   const form = useForm({
@@ -24,7 +25,7 @@ export function BalanceForm({ userId }: { userId: UserId }) {
 
   function submit(direction: BalanceDirection): void {
     if (change.isPending || form.validate().hasErrors) return;
-    const input = parseMoneyInput(form.values.amount);
+    const input = readMoneyField(form.values.amount);
     if (!input.ok) return;
     setFormError(null);
     change.mutate(
@@ -34,7 +35,7 @@ export function BalanceForm({ userId }: { userId: UserId }) {
           form.reset();
           const shown = formatMoney(input.value, messages.locale);
           const { toppedUp, withdrawn } = messages.account;
-          notifications.show({
+          showToast({
             color: 'teal',
             message: direction === 'top_up' ? toppedUp(shown) : withdrawn(shown),
           });

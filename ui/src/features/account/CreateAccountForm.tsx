@@ -1,15 +1,14 @@
 import { Button, Stack } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import { notifications } from '@mantine/notifications';
 import { useState } from 'react';
 import { FormError } from '../../components/FormError';
 import { MoneyInput } from '../../components/MoneyInput';
 import { toFormErrors } from '../../lib/formErrors';
-import { messages } from '../../lib/messages';
-import { parseMoneyInput } from '../../lib/money';
-import { moneyFieldError } from '../../lib/moneyField';
+import { useMessages } from '../../lib/messages';
+import { moneyFieldError, readMoneyField } from '../../lib/moneyField';
 import type { UserId } from '../../lib/userId';
 import { useCreateAccount } from './accountQueries';
+import { showToast } from '../../lib/toast';
 
 /** An empty opening balance means zero. */
 function orZero(text: string): string {
@@ -17,6 +16,7 @@ function orZero(text: string): string {
 }
 
 export function CreateAccountForm({ userId }: { userId: UserId }) {
+  const messages = useMessages();
   const create = useCreateAccount(userId);
   const [formError, setFormError] = useState<string | null>(null);
   const form = useForm({
@@ -25,12 +25,12 @@ export function CreateAccountForm({ userId }: { userId: UserId }) {
   });
 
   const submit = form.onSubmit(({ balance }) => {
-    const input = parseMoneyInput(orZero(balance), { allowZero: true });
+    const input = readMoneyField(orZero(balance), { allowZero: true });
     if (!input.ok || create.isPending) return;
     setFormError(null);
     create.mutate(input.value, {
       onSuccess: () => {
-        notifications.show({ color: 'teal', message: messages.account.created });
+        showToast({ color: 'teal', message: messages.account.created });
       },
       onError: (error) => {
         const errors = toFormErrors(error, { balance: 'balance' });

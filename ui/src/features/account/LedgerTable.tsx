@@ -1,5 +1,6 @@
-import { Table, Text } from '@mantine/core';
+import { Anchor, Table, Text } from '@mantine/core';
 import { IconReceipt } from '@tabler/icons-react';
+import { Link } from 'wouter';
 import { EmptyState } from '../../components/EmptyState';
 import { LoadError } from '../../components/LoadError';
 import { LoadingRows } from '../../components/LoadingRows';
@@ -7,7 +8,7 @@ import { LoadMore } from '../../components/LoadMore';
 import { MoneyText } from '../../components/MoneyText';
 import { Timestamp } from '../../components/Timestamp';
 import { isNotFound } from '../../lib/apiError';
-import { messages } from '../../lib/messages';
+import { useMessages } from '../../lib/messages';
 import { isNegative } from '../../lib/money';
 import { shortId } from '../../lib/shortId';
 import type { UserId } from '../../lib/userId';
@@ -16,6 +17,7 @@ import { useAccount, useLedger } from './accountQueries';
 
 /** Every movement of the account, newest first. */
 export function LedgerTable({ userId }: { userId: UserId }) {
+  const messages = useMessages();
   const account = useAccount(userId);
   const ledger = useLedger(userId);
   if (account.data === null || (ledger.isError && isNotFound(ledger.error))) {
@@ -78,6 +80,7 @@ export function LedgerTable({ userId }: { userId: UserId }) {
 }
 
 function LedgerRow({ entry }: { entry: LedgerEntry }) {
+  const messages = useMessages();
   return (
     <Table.Tr>
       <Table.Td>
@@ -89,7 +92,15 @@ function LedgerRow({ entry }: { entry: LedgerEntry }) {
           {entry.orderId !== null && (
             <>
               {' · '}
-              <span title={entry.orderId}>{messages.ledger.order(shortId(entry.orderId))}</span>
+              <Anchor
+                component={Link}
+                href={`/orders/${entry.orderId}`}
+                size="xs"
+                underline="always"
+                title={entry.orderId}
+              >
+                {messages.ledger.order(shortId(entry.orderId))}
+              </Anchor>
             </>
           )}
         </Text>

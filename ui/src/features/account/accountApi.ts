@@ -1,4 +1,5 @@
 import { LosslessNumber } from 'lossless-json';
+import type { Schemas } from '../../api/operations';
 import { isNotFound } from '../../lib/apiError';
 import {
   asObject,
@@ -9,6 +10,7 @@ import {
   stringField,
   userIdField,
   type Page,
+  type Unverified,
 } from '../../lib/decode';
 import { request } from '../../lib/http';
 import { outages } from '../../lib/outage';
@@ -35,12 +37,12 @@ export type BalanceDirection = 'top_up' | 'withdraw';
 
 const LEDGER_PAGE_SIZE = 20;
 
-function decodeAccount(body: unknown): Account {
+function decodeAccount(body: Unverified<Schemas['Balance']>): Account {
   const source = asObject(body, 'account');
   return { userId: userIdField(source, 'user_id'), balance: moneyField(source, 'balance') };
 }
 
-function decodeEntry(body: unknown): LedgerEntry {
+function decodeEntry(body: Unverified<Schemas['LedgerEntry']>): LedgerEntry {
   const source = asObject(body, 'ledger entry');
   return {
     id: idField(source, 'id'),
@@ -57,7 +59,11 @@ export async function fetchAccount(userId: UserId, signal: AbortSignal): Promise
   try {
     return await outages.observe(
       'account',
-      request(`/users/${userId}`, { decode: decodeAccount, signal }),
+      request('GET', '/users/{user_id}', {
+        path: { user_id: userId },
+        decode: decodeAccount,
+        signal,
+      }),
     );
   } catch (error) {
     if (isNotFound(error)) return null;
@@ -72,8 +78,7 @@ export function createAccount(
 ): Promise<Account> {
   return outages.observe(
     'account',
-    request('/users', {
-      method: 'POST',
+    request('POST', '/users', {
       body: { user_id: new LosslessNumber(userId), balance: new LosslessNumber(openingBalance) },
       idempotencyKey,
       decode: decodeAccount,
@@ -90,8 +95,8 @@ export function changeBalance(
   const change = direction === 'top_up' ? amount : negate(amount);
   return outages.observe(
     'account',
-    request(`/users/${userId}`, {
-      method: 'PATCH',
+    request('PATCH', '/users/{user_id}', {
+      path: { user_id: userId },
       body: { balance_change: new LosslessNumber(change) },
       idempotencyKey,
       decode: decodeAccount,
@@ -104,11 +109,11 @@ export function fetchLedger(
   after: string | null,
   signal: AbortSignal,
 ): Promise<Page<LedgerEntry>> {
-  const query = new URLSearchParams({ limit: String(LEDGER_PAGE_SIZE) });
-  if (after !== null) query.set('after', after);
   return outages.observe(
     'account',
-    request(`/users/${userId}/ledger?${query.toString()}`, {
+    request('GET', '/users/{user_id}/ledger', {
+      path: { user_id: userId },
+      query: { limit: LEDGER_PAGE_SIZE, ...(after !== null && { after }) },
       decode: (body) => asPage(body, decodeEntry),
       signal,
     }),

@@ -5,9 +5,9 @@ import { FormError } from '../../components/FormError';
 import { MoneyInput } from '../../components/MoneyInput';
 import { Panel } from '../../components/Panel';
 import { toFormErrors } from '../../lib/formErrors';
-import { messages } from '../../lib/messages';
-import { compareMoney, parseMoneyInput, type Money } from '../../lib/money';
-import { moneyFieldError } from '../../lib/moneyField';
+import { useMessages } from '../../lib/messages';
+import { compareMoney, type Money } from '../../lib/money';
+import { moneyFieldError, readMoneyField } from '../../lib/moneyField';
 import type { UserId } from '../../lib/userId';
 import { MAX_DESCRIPTION } from './orderApi';
 import { usePlaceOrder } from './orderQueries';
@@ -19,6 +19,7 @@ interface OrderFormProps {
 }
 
 export function OrderForm({ userId, balance }: OrderFormProps) {
+  const messages = useMessages();
   const place = usePlaceOrder(userId);
   const [formError, setFormError] = useState<string | null>(null);
   const form = useForm({
@@ -34,7 +35,7 @@ export function OrderForm({ userId, balance }: OrderFormProps) {
   });
 
   const submit = form.onSubmit(({ amount, description }) => {
-    const input = parseMoneyInput(amount);
+    const input = readMoneyField(amount);
     if (!input.ok || place.isPending) return;
     setFormError(null);
     place.mutate(
@@ -83,6 +84,6 @@ export function OrderForm({ userId, balance }: OrderFormProps) {
 }
 
 function isAbove(text: string, balance: Money | null): boolean {
-  const input = parseMoneyInput(text);
+  const input = readMoneyField(text);
   return balance !== null && input.ok && compareMoney(input.value, balance) > 0;
 }

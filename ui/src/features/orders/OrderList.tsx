@@ -3,7 +3,7 @@ import { EmptyState } from '../../components/EmptyState';
 import { LoadError } from '../../components/LoadError';
 import { LoadingRows } from '../../components/LoadingRows';
 import { LoadMore } from '../../components/LoadMore';
-import { messages } from '../../lib/messages';
+import { useMessages } from '../../lib/messages';
 import type { Order } from './orderApi';
 import classes from './OrderList.module.css';
 import { OrderRow } from './OrderRow';
@@ -14,9 +14,20 @@ interface OrderListProps {
   orders: readonly Order[];
   /** Tells whose each order is. */
   showUser?: boolean;
+  /** Why there can be none: a filter, or nothing yet. */
+  filtered?: boolean;
+  /** Whether older ones can be loaded here. */
+  paged?: boolean;
 }
 
-export function OrderList({ query, orders, showUser = false }: OrderListProps) {
+export function OrderList({
+  query,
+  orders,
+  showUser = false,
+  filtered = false,
+  paged = true,
+}: OrderListProps) {
+  const messages = useMessages();
   if (query.data === undefined) {
     if (query.isError) {
       return (
@@ -29,12 +40,12 @@ export function OrderList({ query, orders, showUser = false }: OrderListProps) {
     }
     return <LoadingRows label={messages.orders.loading} />;
   }
-  if (orders.length === 0) {
+  if (orders.length === 0 && !query.hasNextPage) {
     return (
       <EmptyState
         icon={<IconShoppingBag size={24} />}
-        title={messages.orders.empty}
-        detail={messages.orders.emptyDetail}
+        title={filtered ? messages.orders.noneSuch : messages.orders.empty}
+        detail={filtered ? messages.orders.noneSuchDetail : messages.orders.emptyDetail}
       />
     );
   }
@@ -45,12 +56,14 @@ export function OrderList({ query, orders, showUser = false }: OrderListProps) {
           <OrderRow key={order.id} order={order} showUser={showUser} />
         ))}
       </ul>
-      <LoadMore
-        hasMore={query.hasNextPage}
-        loading={query.isFetchingNextPage}
-        failed={query.isFetchNextPageError}
-        onLoadMore={() => void query.fetchNextPage()}
-      />
+      {paged && (
+        <LoadMore
+          hasMore={query.hasNextPage}
+          loading={query.isFetchingNextPage}
+          failed={query.isFetchNextPageError}
+          onLoadMore={() => void query.fetchNextPage()}
+        />
+      )}
     </>
   );
 }

@@ -1,10 +1,12 @@
 import { Text } from '@mantine/core';
+import { IconChevronRight } from '@tabler/icons-react';
 import { memo } from 'react';
+import { Link } from 'wouter';
 import { MoneyText } from '../../components/MoneyText';
 import { Timestamp } from '../../components/Timestamp';
-import { messages } from '../../lib/messages';
+import { useMessages } from '../../lib/messages';
 import { shortId } from '../../lib/shortId';
-import type { Order } from './orderApi';
+import { PLACING, type Order } from './orderApi';
 import classes from './OrderList.module.css';
 import { reasonText } from './reasonText';
 import { StatusBadge } from './StatusBadge';
@@ -15,22 +17,32 @@ interface OrderRowProps {
 }
 
 export const OrderRow = memo(function OrderRow({ order, showUser }: OrderRowProps) {
-  const reason = reasonText(order);
+  const messages = useMessages();
+  const reason = reasonText(order.reason, messages);
+  const placing = order.status === PLACING;
+  const title = order.description ?? messages.orders.noDescription;
   return (
-    <li className={classes.row} data-order-id={order.id}>
+    <li className={classes.row} data-order-id={order.id} data-placing={placing}>
       <div className={classes.what}>
         <Text fw={500} c={order.description === null ? 'dimmed' : 'bright'} lineClamp={2}>
-          {order.description ?? messages.orders.noDescription}
+          {placing ? (
+            title
+          ) : (
+            // The whole row is the link's area.
+            <Link href={`/orders/${order.id}`} className={classes.link}>
+              {title}
+            </Link>
+          )}
         </Text>
         <Text size="xs" c="dimmed">
           {showUser && `${messages.user.heading(order.userId)} · `}
-          {order.createdAt !== null && (
+          {order.createdAt !== null && <Timestamp value={order.createdAt} />}
+          {!placing && (
             <>
-              <Timestamp value={order.createdAt} />
               {' · '}
+              <span title={`${messages.orders.id} ${order.id}`}>#{shortId(order.id)}</span>
             </>
           )}
-          <span title={`${messages.orders.id} ${order.id}`}>#{shortId(order.id)}</span>
         </Text>
       </div>
       <div className={classes.status}>
@@ -44,6 +56,7 @@ export const OrderRow = memo(function OrderRow({ order, showUser }: OrderRowProp
       <Text component="div" fw={600} c="bright" className={classes.amount ?? ''}>
         <MoneyText value={order.amount} />
       </Text>
+      <IconChevronRight size={16} aria-hidden className={classes.chevron ?? ''} />
     </li>
   );
 });

@@ -1,8 +1,9 @@
-import { Badge, type MantineColor } from '@mantine/core';
+import { Badge, type MantineColor, type MantineSize } from '@mantine/core';
 import { IconCircleCheck, IconCircleX, IconClockHour4 } from '@tabler/icons-react';
-import { messages } from '../../lib/messages';
+import { useMessages } from '../../lib/messages';
 
 const COLORS: Record<string, MantineColor> = {
+  PLACING: 'gray',
   NEW: 'blue',
   PENDING_PAYMENT: 'yellow',
   FINISHED: 'teal',
@@ -10,10 +11,12 @@ const COLORS: Record<string, MantineColor> = {
 };
 
 /** Tells by words and shape as well as by colour. */
-export function StatusBadge({ status }: { status: string }) {
+export function StatusBadge({ status, size = 'md' }: { status: string; size?: MantineSize }) {
+  const messages = useMessages();
   return (
     <Badge
       variant="light"
+      size={size}
       color={COLORS[status] ?? 'gray'}
       leftSection={<StatusIcon status={status} />}
     >

@@ -1,4 +1,5 @@
 import { LosslessNumber } from 'lossless-json';
+import type { Schemas } from '../../api/operations';
 import {
   asObject,
   asPage,
@@ -7,6 +8,7 @@ import {
   stringField,
   userIdField,
   type Page,
+  type Unverified,
 } from '../../lib/decode';
 import { request } from '../../lib/http';
 import { outages } from '../../lib/outage';
@@ -18,7 +20,7 @@ export interface Order {
   userId: UserId;
   amount: Money;
   description: string | null;
-  /** `NEW`, `PENDING_PAYMENT`, `FINISHED` or `CANCELLED`. */
+  /** `NEW`, `PENDING_PAYMENT`, `FINISHED` or `CANCELLED`; `PLACING` until the shop has answered. */
   status: string;
   /** Why it was cancelled. */
   reason: string | null;
@@ -35,12 +37,27 @@ const ORDER_PAGE_SIZE = 20;
 /** In characters. */
 export const MAX_DESCRIPTION = 1000;
 
+/** What orders can be filtered by. */
+export const ORDER_STATUSES = [
+  'NEW',
+  'FINISHED',
+  'CANCELLED',
+] as const satisfies readonly Schemas['Status'][];
+
+export type OrderStatus = (typeof ORDER_STATUSES)[number];
+
+/** Whose orders: one user's, or everyone's when null. */
+export type Owner = UserId | null;
+
+/** Of this page alone: sent, and not answered yet. */
+export const PLACING = 'PLACING';
+
 /** A settled order never changes again. */
 export function isSettled(order: Order): boolean {
   return order.status === 'FINISHED' || order.status === 'CANCELLED';
 }
 
-function decodeOrder(body: unknown): Order {
+function decodeOrder(body: Unverified<Schemas['Order']>): Order {
   const source = asObject(body, 'order');
   return {
     id: stringField(source, 'id'),
@@ -53,28 +70,29 @@ function decodeOrder(body: unknown): Order {
   };
 }
 
-/** Newest first; of everyone when `userId` is null. */
+/** Newest first. */
 export function fetchOrders(
-  userId: UserId | null,
+  owner: Owner,
   after: string | null,
   signal: AbortSignal,
 ): Promise<Page<Order>> {
-  const query = new URLSearchParams({ limit: String(ORDER_PAGE_SIZE) });
-  if (after !== null) query.set('after', after);
-  const path = userId === null ? '/orders' : `/orders/user/${userId}`;
+  const options = {
+    query: { limit: ORDER_PAGE_SIZE, ...(after !== null && { after }) },
+    decode: (body: Unverified<Schemas['Listing_Order']>) => asPage(body, decodeOrder),
+    signal,
+  };
   return outages.observe(
     'orders',
-    request(`${path}?${query.toString()}`, {
-      decode: (body) => asPage(body, decodeOrder),
-      signal,
-    }),
+    owner === null
+      ? request('GET', '/orders', options)
+      : request('GET', '/orders/user/{user_id}', { ...options, path: { user_id: owner } }),
   );
 }
 
 export function fetchOrder(id: string, signal: AbortSignal): Promise<Order> {
   return outages.observe(
     'orders',
-    request(`/orders/${encodeURIComponent(id)}`, { decode: decodeOrder, signal }),
+    request('GET', '/orders/{id}', { path: { id }, decode: decodeOrder, signal }),
   );
 }
 
@@ -85,8 +103,7 @@ export function placeOrder(
 ): Promise<Order> {
   return outages.observe(
     'orders',
-    request('/orders', {
-      method: 'POST',
+    request('POST', '/orders', {
       body: {
         user_id: new LosslessNumber(userId),
         amount: new LosslessNumber(order.amount),

@@ -63,3 +63,19 @@ export function mergeNewest(pages: OrderPages, newest: OrderPage): OrderPages {
   const grown = { ...pages, pages: [{ ...first, items: [...added, ...first.items] }, ...rest] };
   return updateOrders(grown, newest.items);
 }
+
+/** Puts the order that was made in the place of the one shown meanwhile; takes that away when null. */
+export function settlePlacing(
+  pages: OrderPages,
+  placingId: string,
+  made: Order | null,
+): OrderPages {
+  const others = {
+    ...pages,
+    pages: pages.pages.map((page) => ({
+      ...page,
+      items: page.items.filter((order) => order.id !== placingId),
+    })),
+  };
+  return made === null ? others : addOrder(others, made);
+}

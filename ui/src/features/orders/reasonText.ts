@@ -1,8 +1,7 @@
-import { messages } from '../../lib/messages';
-import type { Order } from './orderApi';
+import type { Messages } from '../../locales/en';
 
 /** Why an order was cancelled, in words; null when there is nothing to say. */
-export function reasonText(order: Order): string | null {
-  if (order.reason === null) return null;
-  return messages.orders.reason[order.reason] ?? order.reason;
+export function reasonText(reason: string | null, messages: Messages): string | null {
+  if (reason === null) return null;
+  return messages.orders.reason[reason] ?? reason;
 }

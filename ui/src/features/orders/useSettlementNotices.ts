@@ -1,18 +1,18 @@
-import { notifications } from '@mantine/notifications';
 import { useEffect, useRef } from 'react';
-import { messages } from '../../lib/messages';
-import { formatMoney } from '../../lib/money';
+import type { UserId } from '../../lib/userId';
+import { notices } from '../notices/noticeStore';
 import { isSettled, type Order } from './orderApi';
-import { reasonText } from './reasonText';
-
-/** More than this many at once are told of in one notice. */
-const SINGLE_NOTICES = 3;
 
 /**
- * Tells when orders seen unsettled before have settled, once each: by a toast, and by `onSettled` for
- * whoever depends on the outcome.
+ * Tells when orders of this user seen unsettled before have settled, once each: by a notice, and by
+ * `onSettled` for whoever depends on the outcome. This is how it is known without a live connection; what
+ * is heard in both ways is told once.
  */
-export function useSettlementNotices(orders: readonly Order[], onSettled: () => void): void {
+export function useSettlementNotices(
+  userId: UserId | null,
+  orders: readonly Order[],
+  onSettled: () => void,
+): void {
   const settledById = useRef(new Map<string, boolean>());
   useEffect(() => {
     const known = settledById.current;
@@ -21,31 +21,19 @@ export function useSettlementNotices(orders: readonly Order[], onSettled: () => 
       known.set(order.id, known.get(order.id) === true || isSettled(order));
     }
     if (settledNow.length === 0) return;
-    announce(settledNow);
+    for (const order of settledNow.filter((settled) => settled.userId === userId)) announce(order);
     onSettled();
-  }, [orders, onSettled]);
+  }, [userId, orders, onSettled]);
 }
 
-function announce(orders: readonly Order[]): void {
-  if (orders.length > SINGLE_NOTICES) {
-    const finished = orders.filter((order) => order.status === 'FINISHED').length;
-    notifications.show({
-      color: 'blue',
-      title: messages.orders.manySettledToast,
-      message: messages.orders.manySettled(finished, orders.length - finished),
-    });
-    return;
-  }
-  for (const order of orders) {
-    const finished = order.status === 'FINISHED';
-    const subject = order.description ?? messages.orders.noDescription;
-    const reason = finished ? null : reasonText(order);
-    notifications.show({
-      color: finished ? 'teal' : 'red',
-      title: finished ? messages.orders.finishedToast : messages.orders.cancelledToast,
-      message: [subject, formatMoney(order.amount, messages.locale), reason]
-        .filter((part) => part !== null)
-        .join(' · '),
-    });
-  }
+function announce({ id, status, amount, description, reason }: Order): void {
+  if (status !== 'FINISHED' && status !== 'CANCELLED') return;
+  notices.add({
+    orderId: id,
+    outcome: status,
+    amount,
+    description,
+    reason,
+    at: new Date().toISOString(),
+  });
 }

@@ -1,4 +1,4 @@
-import { parseUserId, type UserId } from '../lib/userId';
+import { parseUserId, type UserId } from '../../lib/userId';
 
 const STORAGE_KEY = 'recent-users';
 const KEPT = 5;
