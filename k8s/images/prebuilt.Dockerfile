@@ -67,7 +67,7 @@ COPY nginx/nginx.conf nginx/security-headers.conf /etc/nginx/
 COPY nginx/default.conf.template /etc/nginx/templates/
 COPY nginx/50-gateway.sh /docker-entrypoint.d/
 COPY dist /usr/share/nginx/html
-ENV GATEWAY_URL=http://gateway:8080
+ENV GATEWAY_URL=http://gateway:8080 OIDC_ORIGIN=
 USER 101
 EXPOSE 8080
 ARG VERSION=0.1.0

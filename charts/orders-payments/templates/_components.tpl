@@ -5,7 +5,7 @@
 {{- else if eq . "payments" -}}
 {http: 8082, admin: 9082, inbox: 8092}
 {{- else if eq . "gateway" -}}
-{http: 8080, admin: 9080}
+{http: 8080, admin: 9080, inbox: 8090}
 {{- else -}}
 {http: 8080}
 {{- end -}}

@@ -56,19 +56,26 @@ sasl:
 {{- end -}}
 
 {{/*
-The topics a service writes and reads; its inbox's name, which metrics bear and
+The topics a service writes and reads, or the gateway listens to; its inbox's name, which metrics bear and
 which stays when the topics are called otherwise. Takes root and service.
 */}}
 {{- define "orders-payments.serviceTopics" -}}
 {{- $topics := .root.Values.kafka.topics -}}
 {{- if eq .service "orders" }}
 writes: {{ $topics.orderPaymentTasks }}
+events: {name: order-events, topic: {{ $topics.orderEvents }}}
 reads: {{ $topics.paymentStatusUpdates }}
 inbox: payment-status-updates
+{{- else if eq .service "gateway" }}
+listens: [{{ $topics.orderEvents }}, {{ $topics.accountEvents }}, {{ $topics.paymentStatusUpdates }}]
+inbox: live
 {{- else }}
 writes: {{ $topics.paymentStatusUpdates }}
+events: {name: account-events, topic: {{ $topics.accountEvents }}}
 reads: {{ $topics.orderPaymentTasks }}
 inbox: order-payment-tasks
 {{- end }}
-group: {{ index .root.Values.kafka.consumerGroups .service }}
+{{- with index .root.Values.kafka.consumerGroups .service }}
+group: {{ . }}
+{{- end }}
 {{- end -}}

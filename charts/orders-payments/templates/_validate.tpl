@@ -2,6 +2,7 @@
 {{- define "orders-payments.validate" -}}
 {{- include "orders-payments.validateDatabase" . -}}
 {{- include "orders-payments.validateKafka" . -}}
+{{- include "orders-payments.validateAuthentication" . -}}
 {{- include "orders-payments.validateExposure" . -}}
 {{- include "orders-payments.validateAutoscaling" . -}}
 {{- include "orders-payments.validateApis" . -}}
@@ -47,15 +48,15 @@
 {{- fail "kafka.mode is external: set kafka.external.bootstrapServers to host:port of some brokers" -}}
 {{- end -}}
 {{- if $external.sasl.enabled -}}
-{{- range $service := list "orders" "payments" -}}
+{{- range $service := list "orders" "payments" "gateway" -}}
 {{- if not (index $external.sasl.existingSecrets $service) -}}
 {{- fail (printf "kafka.external.sasl is enabled: set kafka.external.sasl.existingSecrets.%s to a Secret with the keys %q and %q" $service $external.sasl.usernameKey $external.sasl.passwordKey) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $certificates := $external.tls.clientCertificate.existingSecrets -}}
-{{- if ne (empty $certificates.orders) (empty $certificates.payments) -}}
-{{- fail "kafka.external.tls.clientCertificate.existingSecrets: set both orders and payments, or neither" -}}
+{{- if not (has (len (compact (values $certificates))) (list 0 3)) -}}
+{{- fail "kafka.external.tls.clientCertificate.existingSecrets: set all of orders, payments and gateway, or none" -}}
 {{- end -}}
 {{- if and (not $external.tls.enabled) (or $certificates.orders $external.tls.ca.existingSecret $external.tls.ca.existingConfigMap) -}}
 {{- fail "kafka.external.tls has certificates, but is not enabled: set kafka.external.tls.enabled to true" -}}
@@ -64,8 +65,10 @@
 {{- else if $external.bootstrapServers -}}
 {{- fail (printf "kafka.external.bootstrapServers is set, but kafka.mode is %s: set kafka.mode to external, or leave the servers out" $kafka.mode) -}}
 {{- end -}}
-{{- if eq $kafka.topics.orderPaymentTasks $kafka.topics.paymentStatusUpdates -}}
-{{- fail "kafka.topics: orderPaymentTasks and paymentStatusUpdates must be two topics" -}}
+{{- with $kafka.topics -}}
+{{- if ne 4 (len (uniq (list .orderPaymentTasks .paymentStatusUpdates .orderEvents .accountEvents))) -}}
+{{- fail "kafka.topics: orderPaymentTasks, paymentStatusUpdates, orderEvents and accountEvents must be four topics" -}}
+{{- end -}}
 {{- end -}}
 {{- $replication := include "orders-payments.replicationFactor" . -}}
 {{- if and (eq $kafka.mode "bundled") (ne $replication "1") -}}
@@ -77,6 +80,30 @@
 {{- end -}}
 {{- if gt (int $kafka.strimzi.minInsyncReplicas) (int $replication) -}}
 {{- fail "kafka.strimzi.minInsyncReplicas is larger than the topics' replicas, so nothing could be written: lower it, or raise kafka.strimzi.replicas" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "orders-payments.validateAuthentication" -}}
+{{- $gateway := .Values.gateway -}}
+{{- with $gateway.auth -}}
+{{- if not .mode -}}
+{{- fail "gateway.auth.mode is not set: jwt verifies the tokens of an OpenID Connect issuer (set gateway.auth.issuer and gateway.auth.audience too); demo, for trying out only, gives anyone a token of any user" -}}
+{{- end -}}
+{{- if eq .mode "jwt" -}}
+{{- if or (not .issuer) (not .audience) -}}
+{{- fail "gateway.auth.mode is jwt: set gateway.auth.issuer and gateway.auth.audience" -}}
+{{- end -}}
+{{- else -}}
+{{- if $.Values.production -}}
+{{- fail "gateway.auth.mode is demo, which gives anyone a token of any user, but production is true: set gateway.auth.mode to jwt" -}}
+{{- end -}}
+{{- if or $gateway.autoscaling.enabled (gt (int $gateway.replicas) 1) -}}
+{{- fail "gateway.auth.mode is demo: set gateway.replicas to 1 without autoscaling, as each pod takes only the tokens it gave itself" -}}
+{{- end -}}
+{{- if .issuer -}}
+{{- fail "gateway.auth.issuer is set, but gateway.auth.mode is demo: set gateway.auth.mode to jwt, or leave the issuer out" -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -61,11 +61,16 @@ projected:
 
 {{/* One projection for each object the configuration names, with all of its entries. */}}
 {{- define "orders-payments.sidecarSources" -}}
-{{- $database := include "orders-payments.database" . | fromYaml -}}
+{{- $database := dict -}}
+{{- $token := dict -}}
+{{- if ne .service "gateway" -}}
+{{- $database = include "orders-payments.database" . | fromYaml -}}
+{{- $token = include "orders-payments.adminToken" .root | fromYaml -}}
+{{- end -}}
 {{- $kafka := include "orders-payments.kafka" . | fromYaml -}}
 {{- $tls := default dict $kafka.tls -}}
 {{- $sasl := default dict $kafka.sasl -}}
-{{- $references := list $database.url $database.ca $tls.ca $tls.certificate $tls.key $sasl.username $sasl.password -}}
+{{- $references := list $database.url $database.ca $tls.ca $tls.certificate $tls.key $sasl.username $sasl.password $token -}}
 {{- $objects := dict -}}
 {{- range compact $references -}}
 {{- $object := printf "%s/%s" .kind .name -}}
