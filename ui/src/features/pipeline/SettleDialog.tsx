@@ -28,7 +28,7 @@ export function SettleDialog({ service, asked, onClose }: SettleDialogProps) {
       onClose={close}
       centered
       title={skipping ? messages.deadLetters.skipTitle : messages.deadLetters.retryTitle}
-      closeButtonProps={{ 'aria-label': messages.cancel }}
+      closeButtonProps={{ 'aria-label': messages.dismiss }}
     >
       {asked !== null && (
         <Stack gap="md">
