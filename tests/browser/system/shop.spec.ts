@@ -68,8 +68,10 @@ test('an order’s page tells its way with the time of each step', async ({ page
   await expect(page.getByText(/^Settled in/)).toBeVisible();
   await expect(steps).toHaveText([
     /Accepted/,
+    /Payment requested/,
     /Request received/,
     /Paid/,
+    /Outcome announced/,
     /Outcome received/,
     /Finished/,
   ]);
