@@ -17,13 +17,15 @@ use tokio_postgres::RowStream;
 use super::{
     lease::Lane,
     parked,
-    row::{Known, OutboxRow, bucket, select_list},
+    row::{Known, OutboxRow, bucket, columns_read, select_list},
 };
 use crate::error::Error;
 
 /// The statements for one outbox table.
 pub struct Reader {
     head: String,
+    /// Of a snapshot that has a list.
+    head_with_list: String,
     resume: String,
     /// After a restore: the first window.
     restart: Option<String>,
@@ -73,17 +75,29 @@ impl Reader {
         };
         // The rows not visible in S0 are those at or above its xmax and those of
         // its list; whatever this statement sees is visible in S1, its own
-        // snapshot. `+ 0` keeps the planner from walking the position index
-        // through all that was published before.
-        let head = format!(
-            "SELECT s.until::text, r.* FROM (SELECT pg_current_snapshot() AS until) AS s
-             LEFT JOIN LATERAL (
-                 SELECT {list} FROM {table} AS o
-                 WHERE {mine}({xid} >= $2::text::xid8 OR {xid} = ANY($3::text[]::xid8[])){ended}{not_carried}
-                 ORDER BY {position} + 0 LIMIT $4
-             ) AS r ON true ORDER BY r.c0",
-            list = list("o", "$5"),
+        // snapshot. Each of the two has its own scan, and each id of the list its
+        // own lookup: for one condition with OR the planner reads all of a bucket's
+        // rows. `+ 0` keeps it from walking the position index through all that was
+        // published before.
+        let read = columns_read(outbox, &mapping);
+        let head = |of_list: &str| {
+            format!(
+                "SELECT s.until::text, r.* FROM (SELECT pg_current_snapshot() AS until) AS s
+                 LEFT JOIN LATERAL (
+                     SELECT {list} FROM (
+                         SELECT {read} FROM {table} WHERE {mine}{xid} >= $2::text::xid8{ended}{not_carried}
+                         {of_list}) AS o
+                     ORDER BY {position} + 0 LIMIT $3
+                 ) AS r ON true ORDER BY r.c0",
+                list = list("o", "$4"),
+            )
+        };
+        let of_list = format!(
+            "UNION ALL
+             SELECT late.* FROM unnest($5::text[]::xid8[]) AS listed(id) CROSS JOIN LATERAL (
+                 SELECT {read} FROM {table} WHERE {mine}{xid} = listed.id{ended}{not_carried} OFFSET 0) AS late"
         );
+        let (head, head_with_list) = (head(""), head(&of_list));
         let resume = format!(
             "SELECT NULL::text, {list} FROM {table} AS o
              WHERE {mine}{position} > $2 AND pg_visible_in_snapshot({xid}, $3::text::pg_snapshot)
@@ -117,7 +131,7 @@ impl Reader {
         );
         let same_row = format!("o.{position} = parked_position");
         let parked = parked::due_with_those_behind(outbox, &mapping, &place, &same_row);
-        Self { head, resume, restart, pending, parked, same_row, outbox: outbox.name.clone() }
+        Self { head, head_with_list, resume, restart, pending, parked, same_row, outbox: outbox.name.clone() }
     }
 
     /// Starts reading a lane's next chunk, of so many rows at most: of the window
@@ -134,14 +148,21 @@ impl Reader {
                 let in_progress: Vec<String> =
                     published.in_progress().iter().map(u64::to_string).collect();
                 let xmax = published.xmax().to_string();
-                let parameters: [(&(dyn postgres_types::ToSql + Sync), Type); 5] = [
+                let of_both: [(&(dyn postgres_types::ToSql + Sync), Type); 4] = [
                     (&lane.buckets, Type::INT4_ARRAY),
                     (&xmax, Type::TEXT),
-                    (&in_progress, Type::TEXT_ARRAY),
                     (&limit, Type::INT8),
                     (&self.outbox, Type::TEXT),
                 ];
-                client.query_typed_raw(&self.head, parameters).await
+                if in_progress.is_empty() {
+                    client.query_typed_raw(&self.head, of_both).await
+                } else {
+                    let list: (&(dyn postgres_types::ToSql + Sync), Type) =
+                        (&in_progress, Type::TEXT_ARRAY);
+                    client
+                        .query_typed_raw(&self.head_with_list, of_both.into_iter().chain([list]))
+                        .await
+                }
             }
             (Some(open), Some(restart)) => {
                 let until = open.until.to_string();

@@ -1,5 +1,7 @@
 //! What is read of a row, and the row as it came over the wire.
 
+use std::collections::BTreeSet;
+
 use outbox_sidecar_core::{
     config::Outbox,
     record::{self, Mapping, Stored},
@@ -68,6 +70,27 @@ pub fn select_list(outbox: &Outbox, mapping: &Mapping, known: &Known<'_>) -> Str
     list.extend(mapping.columns().iter().map(|column| format!("{}::text", column.quoted())));
     let list = list.iter().enumerate().map(|(index, item)| format!("{item} AS c{index}"));
     list.collect::<Vec<_>>().join(", ")
+}
+
+/// The columns that [`select_list`] takes from the table, and the row's place in it.
+pub fn columns_read(outbox: &Outbox, mapping: &Mapping) -> String {
+    let columns = outbox.columns();
+    let optional = [
+        &columns.id,
+        &columns.event_type,
+        &columns.headers,
+        &columns.created_at,
+        &columns.bucket,
+    ];
+    [&columns.position, &columns.key, &columns.payload]
+        .into_iter()
+        .chain(optional.into_iter().flatten())
+        .chain(mapping.columns())
+        .map(ColumnName::quoted)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The expression for a row's bucket: a column, or made from the key.
