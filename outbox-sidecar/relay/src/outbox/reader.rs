@@ -131,7 +131,16 @@ impl Reader {
         );
         let same_row = format!("o.{position} = parked_position");
         let parked = parked::due_with_those_behind(outbox, &mapping, &place, &same_row);
-        Self { head, head_with_list, resume, restart, pending, parked, same_row, outbox: outbox.name.clone() }
+        Self {
+            head,
+            head_with_list,
+            resume,
+            restart,
+            pending,
+            parked,
+            same_row,
+            outbox: outbox.name.clone(),
+        }
     }
 
     /// Starts reading a lane's next chunk, of so many rows at most: of the window

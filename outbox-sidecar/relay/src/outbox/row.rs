@@ -75,13 +75,8 @@ pub fn select_list(outbox: &Outbox, mapping: &Mapping, known: &Known<'_>) -> Str
 /// The columns that [`select_list`] takes from the table, and the row's place in it.
 pub fn columns_read(outbox: &Outbox, mapping: &Mapping) -> String {
     let columns = outbox.columns();
-    let optional = [
-        &columns.id,
-        &columns.event_type,
-        &columns.headers,
-        &columns.created_at,
-        &columns.bucket,
-    ];
+    let optional =
+        [&columns.id, &columns.event_type, &columns.headers, &columns.created_at, &columns.bucket];
     [&columns.position, &columns.key, &columns.payload]
         .into_iter()
         .chain(optional.into_iter().flatten())
