@@ -75,11 +75,14 @@ pub fn select_list(outbox: &Outbox, mapping: &Mapping, known: &Known<'_>) -> Str
 /// The columns that [`select_list`] takes from the table, and the row's place in it.
 pub fn columns_read(outbox: &Outbox, mapping: &Mapping) -> String {
     let columns = outbox.columns();
-    let optional =
-        [&columns.id, &columns.event_type, &columns.headers, &columns.created_at, &columns.bucket];
+    let bucket = columns.bucket.as_ref().filter(|_| outbox.buckets > 1);
+    let optional = [&columns.id, &columns.event_type, &columns.headers, &columns.created_at]
+        .into_iter()
+        .flatten();
     [&columns.position, &columns.key, &columns.payload]
         .into_iter()
-        .chain(optional.into_iter().flatten())
+        .chain(optional)
+        .chain(bucket)
         .chain(mapping.columns())
         .map(ColumnName::quoted)
         .collect::<BTreeSet<_>>()

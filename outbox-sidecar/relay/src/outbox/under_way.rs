@@ -75,12 +75,15 @@ impl UnderWay {
         self.chunks.is_empty() && self.storing.is_none() && self.stored.is_none()
     }
 
-    /// Whether a chunk may be sent behind those that are: there is always room for a second
-    /// one, and for more as long as they are small.
-    pub(super) fn has_room(&self, bytes: usize) -> bool {
+    /// Whether a chunk may be sent behind those that are, where a full one has `full` bytes:
+    /// there is room for a second one unless the first has far larger rows than that, and for
+    /// more as long as they are small.
+    pub(super) fn has_room(&self, full: usize) -> bool {
+        let bytes: usize = self.chunks.iter().map(|chunk| chunk.facts.bytes).sum();
         match self.chunks.len() {
-            0 | 1 => true,
-            many => many < MANY && self.chunks.iter().map(|c| c.facts.bytes).sum::<usize>() < bytes,
+            0 => true,
+            1 => bytes <= full.saturating_mul(2),
+            many => many < MANY && bytes < full,
         }
     }
 
