@@ -2,6 +2,7 @@
 
 mod migrate;
 mod tls;
+mod transaction;
 
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -12,6 +13,8 @@ use deadpool_postgres::{
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+pub use transaction::{InTransaction, PipelinedTransaction};
 
 use crate::problem::Problem;
 use crate::settings::{ConfigurationError, DatabaseSettings};
@@ -155,6 +158,15 @@ impl Database {
     /// None became free in time, or a new one could not be opened.
     pub async fn get(&self) -> Result<Object, DatabaseError> {
         Ok(self.pool.get().await?)
+    }
+
+    /// A transaction on a connection from the pool; it has not begun yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get).
+    pub async fn pipelined(&self) -> Result<PipelinedTransaction, DatabaseError> {
+        Ok(PipelinedTransaction::new(self.get().await?))
     }
 
     /// The pool's state, for metrics.

@@ -11,6 +11,15 @@
 //!                         another one:  409
 //! ```
 //!
+//! Where nothing of the effect can be refused for what an earlier request with the key has done,
+//! the order may be another, with one write instead of two:
+//!
+//! ```text
+//! begin; find key ── new ──────► effect; keep key and answer; commit
+//!            │                                 │
+//!            └─ known ──► as above ◄───────────┘ another request with the key was faster
+//! ```
+//!
 //! A request that comes while the first one still runs waits for it. Only
 //! answers of requests that had an effect are kept: a refused request may be
 //! repeated with the same key.
@@ -34,12 +43,15 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{GenericClient, Transaction};
+use futures::future::join;
+use postgres_types::ToSql;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tokio_postgres::error::SqlState;
 use tokio_util::sync::CancellationToken;
 
-use crate::database::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError, InTransaction, PipelinedTransaction};
 use crate::problem::Problem;
 use crate::telemetry::Chain;
 
@@ -119,6 +131,12 @@ impl Reply {
     }
 }
 
+impl Reply {
+    fn stored_status(&self) -> i16 {
+        i16::try_from(self.status.as_u16()).unwrap_or_default()
+    }
+}
+
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
         let mut response = (self.status, self.body).into_response();
@@ -162,13 +180,30 @@ pub async fn claim(tx: &Transaction<'_>, key: Option<&Key>) -> Result<Claim, Pro
     if tx.execute(&insert, &[&key.key, &fingerprint]).await? == 1 {
         return Ok(Claim::New);
     }
-    let select = tx
+    match find(tx, Some(key)).await? {
+        Claim::New => Err(gone()),
+        known => Ok(known),
+    }
+}
+
+/// What is known of a request's key so far. A request without a key is always new; so is one
+/// whose predecessor has not committed.
+///
+/// # Errors
+///
+/// A 409 problem when the key belongs to another request; the database failed.
+pub async fn find(tx: &impl InTransaction, key: Option<&Key>) -> Result<Claim, Problem> {
+    let Some(key) = key else {
+        return Ok(Claim::New);
+    };
+    let client = tx.client();
+    let select = client
         .prepare_cached("SELECT fingerprint, status, body FROM idempotency_keys WHERE key = $1")
         .await?;
-    let Some(row) = tx.query_opt(&select, &[&key.key]).await? else {
-        return Err(Problem::unavailable("the key was purged at this moment; repeat the request"));
+    let Some(row) = client.query_opt(&select, &[&key.key]).await? else {
+        return Ok(Claim::New);
     };
-    if row.get::<_, &[u8]>(0) != fingerprint {
+    if row.try_get::<_, &[u8]>(0)? != key.fingerprint.as_slice() {
         return Err(Problem::new(
             StatusCode::CONFLICT,
             "this Idempotency-Key was used for another request; use a new key",
@@ -176,15 +211,19 @@ pub async fn claim(tx: &Transaction<'_>, key: Option<&Key>) -> Result<Claim, Pro
         .typed("idempotency-key-reused", "Idempotency key reused"));
     }
     let status = row
-        .get::<_, Option<i16>>(1)
+        .try_get::<_, Option<i16>>(1)?
         .and_then(|status| u16::try_from(status).ok())
         .and_then(|status| StatusCode::from_u16(status).ok());
-    match (status, row.get::<_, Option<Vec<u8>>>(2)) {
+    match (status, row.try_get::<_, Option<Vec<u8>>>(2)?) {
         (Some(status), Some(body)) => {
             Ok(Claim::Known(Reply { status, body: body.into(), replayed: true }))
         }
         _ => Err(Problem::internal("an idempotency key was committed without its answer")),
     }
+}
+
+fn gone() -> Problem {
+    Problem::unavailable("the key was purged at this moment; repeat the request")
 }
 
 /// Keeps the answer of a request whose key was new, as the last statement of
@@ -204,9 +243,49 @@ pub async fn keep(
     let update = tx
         .prepare_cached("UPDATE idempotency_keys SET status = $2, body = $3 WHERE key = $1")
         .await?;
-    let status = i16::try_from(reply.status.as_u16()).unwrap_or_default();
-    tx.execute(&update, &[&key.key, &status, &reply.body.as_ref()]).await?;
+    tx.execute(&update, &[&key.key, &reply.stored_status(), &reply.body.as_ref()]).await?;
     Ok(())
+}
+
+/// Keeps the answer of a request of which [`find`] knew nothing, and commits, in one round trip.
+/// [`Claim::Known`]: the same request was carried out meanwhile, and this transaction is rolled
+/// back.
+///
+/// # Errors
+///
+/// A 409 problem when another request has taken the key meanwhile; the database failed.
+pub async fn commit(
+    tx: &PipelinedTransaction,
+    key: Option<&Key>,
+    reply: &Reply,
+) -> Result<Claim, Problem> {
+    let Some(key) = key else {
+        tx.commit().await?;
+        return Ok(Claim::New);
+    };
+    let client = tx.client();
+    let insert = client
+        .prepare_cached(
+            "INSERT INTO idempotency_keys (key, fingerprint, status, body) VALUES ($1, $2, $3, $4)",
+        )
+        .await?;
+    let (fingerprint, status) = (key.fingerprint.as_slice(), reply.stored_status());
+    let body = reply.body.as_ref();
+    let values: [&(dyn ToSql + Sync); 4] = [&key.key, &fingerprint, &status, &body];
+    match join(client.execute(&insert, &values), tx.commit()).await {
+        (Ok(_), committed) => {
+            committed?;
+            Ok(Claim::New)
+        }
+        (Err(err), _) if err.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+            // The commit was a rollback; this reads what is committed.
+            match find(tx, Some(key)).await? {
+                Claim::New => Err(gone()),
+                known => Ok(known),
+            }
+        }
+        (Err(err), _) => Err(err.into()),
+    }
 }
 
 /// Deletes keys older than 24 hours, in small batches every ten minutes,

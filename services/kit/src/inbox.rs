@@ -42,25 +42,20 @@ const MAX_REASON: usize = 500;
 
 /// What applies events.
 pub trait Application: Send + Sync + 'static {
-    /// Applies one event within `tx`, which is committed afterwards with the
-    /// event's mark, or rolled back on an error. Other events may have been
-    /// applied in it before.
+    /// Applies events within `tx`, which is committed afterwards with the
+    /// events' marks, or rolled back on an error. Those of one key are in order.
     ///
-    /// The same event is never applied twice; another event may still ask for
-    /// what was done before.
+    /// Other transactions may do the same at the same time: rows that both need
+    /// have to be locked in one order everywhere, whatever that of the events.
+    ///
+    /// If one of several cannot be applied, each is applied again in a
+    /// transaction of its own. The same event is never applied twice; another
+    /// event may still ask for what was done before.
     fn apply(
         &self,
         tx: &Transaction<'_>,
-        event: &Event,
+        events: &[&Event],
     ) -> impl Future<Output = Result<(), Refusal>> + Send;
-
-    /// What decides which of two events of different keys is applied first if
-    /// they share a transaction: those that lock the same row have to do it
-    /// in the same order everywhere, or their transactions wait for each other.
-    fn turn(&self, event: &Event) -> i64 {
-        let _ = event;
-        0
-    }
 
     /// Told after a transaction in which events were applied has committed.
     fn committed(&self) {}
@@ -212,8 +207,7 @@ async fn receive<A: Application>(
             }
         }
     }
-    let mut keys: Vec<Vec<Event>> = keys.into_values().collect();
-    keys.sort_by_key(|events| events.first().map(|event| inbox.application.turn(event)));
+    let keys: Vec<Vec<Event>> = keys.into_values().collect();
     if keys.iter().map(Vec::len).sum::<usize>() > 1 {
         match inbox.apply_together(&keys).await {
             Ok(applied) => {
@@ -240,21 +234,25 @@ impl<A: Application> Inbox<A> {
         let mut client = self.database.get().await?;
         let tx = client.transaction().await?;
         let ids: Vec<Uuid> = keys.iter().flatten().map(|event| event.id).collect();
-        let mut new = mark_all(&tx, &ids).await?;
-        let any = !new.is_empty();
+        let mut unmarked = mark_all(&tx, &ids).await?;
+        let mut new = Vec::with_capacity(unmarked.len());
         let mut results = Vec::with_capacity(ids.len());
         for event in keys.iter().flatten() {
             // Also of one that is there twice.
-            let status = if new.remove(&event.id) {
-                self.application.apply(&tx, event).instrument(span(event)).await?;
+            let status = if unmarked.remove(&event.id) {
+                new.push(event);
                 Status::Applied
             } else {
                 Status::Duplicate
             };
             results.push(EventResult { id: event.id.to_string(), status });
         }
+        if !new.is_empty() {
+            let span = tracing::info_span!("events", count = new.len());
+            self.application.apply(&tx, &new).instrument(span).await?;
+        }
         tx.commit().await?;
-        if any {
+        if !new.is_empty() {
             self.application.committed();
         }
         for result in &results {
@@ -324,7 +322,7 @@ impl<A: Application> Inbox<A> {
             tx.rollback().await?;
             return Ok(false);
         }
-        self.application.apply(&tx, event).await?;
+        self.application.apply(&tx, &[event]).await?;
         tx.commit().await?;
         Ok(true)
     }

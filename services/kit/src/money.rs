@@ -64,6 +64,16 @@ impl Money {
     }
 }
 
+impl Money {
+    /// The difference; `None` if it has more digits than an amount may have.
+    #[must_use]
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        let difference = self.0.checked_sub(other.0)?.normalize();
+        let limit = Decimal::from(10_u64.pow(15));
+        (difference.abs() < limit).then_some(Self(difference))
+    }
+}
+
 impl std::ops::Neg for Money {
     type Output = Self;
 
@@ -291,6 +301,13 @@ mod tests {
             let json = serde_json::to_string(&money).unwrap();
             prop_assert!(!json.contains('.') || !json.ends_with('0'));
             prop_assert_eq!(serde_json::from_str::<Money>(&json).unwrap(), money);
+        }
+
+        #[test]
+        fn a_difference_is_exact_or_none(a in 0_i128..=9_999_999_999_999_999_999, b in -9_999_999_999_999_999_999_i128..=9_999_999_999_999_999_999) {
+            let money = |units| Money(Decimal::from_i128_with_scale(units, 4).normalize());
+            let fits = (a - b).abs() <= 9_999_999_999_999_999_999;
+            prop_assert_eq!(money(a).checked_sub(money(b)), fits.then(|| money(a - b)));
         }
 
         #[test]

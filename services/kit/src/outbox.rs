@@ -1,20 +1,55 @@
 //! The outbox: messages written in the transaction of the change they tell
 //! of, carried to Kafka by the sidecar.
 
-use deadpool_postgres::Transaction;
-use postgres_types::Json;
+use deadpool_postgres::GenericClient;
+use postgres_types::{Json, ToSql};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::context::Trace;
+use crate::database::InTransaction;
 
-const INSERT: &str = "INSERT INTO outbox (id, aggregate_type, aggregate_id, type, payload, headers) \
-     VALUES ($1, $2, $3, $4, $5, jsonb_build_object('traceparent', $6::text))";
+/// Where messages are written to.
+#[derive(Clone, Copy, Debug)]
+enum Table {
+    /// Work for other services.
+    Outbox,
+    /// What is told to whoever listens. It has an outbox of its own in the
+    /// sidecar, and so holds up no work.
+    Events,
+}
 
-/// The same into the table of events, which has an outbox of its own in the
-/// sidecar: what is told to whoever listens holds up no work.
-const INSERT_EVENT: &str = "INSERT INTO events (id, aggregate_type, aggregate_id, type, payload, headers) \
-     VALUES ($1, $2, $3, $4, $5, jsonb_build_object('traceparent', $6::text))";
+impl Table {
+    fn insert(self) -> &'static str {
+        match self {
+            Self::Outbox => {
+                "INSERT INTO outbox (id, aggregate_type, aggregate_id, type, payload, headers) \
+                 VALUES ($1, $2, $3, $4, $5, jsonb_build_object('traceparent', $6::text))"
+            }
+            Self::Events => {
+                "INSERT INTO events (id, aggregate_type, aggregate_id, type, payload, headers) \
+                 VALUES ($1, $2, $3, $4, $5, jsonb_build_object('traceparent', $6::text))"
+            }
+        }
+    }
+
+    fn insert_all(self) -> &'static str {
+        match self {
+            Self::Outbox => {
+                "INSERT INTO outbox (id, aggregate_type, aggregate_id, type, payload, headers) \
+                 SELECT id, kind, about, type, payload, jsonb_build_object('traceparent', trace) \
+                 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[]) \
+                 WITH ORDINALITY AS new (id, kind, about, type, payload, trace, number) ORDER BY number"
+            }
+            Self::Events => {
+                "INSERT INTO events (id, aggregate_type, aggregate_id, type, payload, headers) \
+                 SELECT id, kind, about, type, payload, jsonb_build_object('traceparent', trace) \
+                 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[]) \
+                 WITH ORDINALITY AS new (id, kind, about, type, payload, trace, number) ORDER BY number"
+            }
+        }
+    }
+}
 
 /// A message to write.
 #[derive(Clone, Copy, Debug)]
@@ -41,13 +76,28 @@ pub struct Message<'a, P> {
 ///
 /// The insert failed; the transaction is then of no more use.
 pub async fn write<P>(
-    tx: &Transaction<'_>,
+    tx: &impl InTransaction,
     message: Message<'_, P>,
 ) -> Result<(), tokio_postgres::Error>
 where
     P: Serialize + std::fmt::Debug + Sync,
 {
-    insert(tx, INSERT, message).await
+    insert(tx, Table::Outbox, message).await
+}
+
+/// Writes messages by one statement, in their order; otherwise like [`write`].
+///
+/// # Errors
+///
+/// As [`write`].
+pub async fn write_all<P>(
+    tx: &impl InTransaction,
+    messages: &[Message<'_, P>],
+) -> Result<(), tokio_postgres::Error>
+where
+    P: Serialize + std::fmt::Debug + Sync,
+{
+    insert_all(tx, Table::Outbox, messages).await
 }
 
 /// Writes an event for whoever listens; otherwise like [`write`].
@@ -56,35 +106,72 @@ where
 ///
 /// As [`write`].
 pub async fn announce<P>(
-    tx: &Transaction<'_>,
+    tx: &impl InTransaction,
     event: Message<'_, P>,
 ) -> Result<(), tokio_postgres::Error>
 where
     P: Serialize + std::fmt::Debug + Sync,
 {
-    insert(tx, INSERT_EVENT, event).await
+    insert(tx, Table::Events, event).await
+}
+
+/// Writes events by one statement, in their order; otherwise like [`write`].
+///
+/// # Errors
+///
+/// As [`write`].
+pub async fn announce_all<P>(
+    tx: &impl InTransaction,
+    events: &[Message<'_, P>],
+) -> Result<(), tokio_postgres::Error>
+where
+    P: Serialize + std::fmt::Debug + Sync,
+{
+    insert_all(tx, Table::Events, events).await
 }
 
 async fn insert<P>(
-    tx: &Transaction<'_>,
-    sql: &str,
+    tx: &impl InTransaction,
+    table: Table,
     message: Message<'_, P>,
 ) -> Result<(), tokio_postgres::Error>
 where
     P: Serialize + std::fmt::Debug + Sync,
 {
-    let statement = tx.prepare_cached(sql).await?;
-    tx.execute(
-        &statement,
-        &[
-            &message.id,
-            &message.aggregate_type,
-            &message.aggregate_id,
-            &message.r#type,
-            &Json(message.payload),
-            &message.trace.to_string(),
-        ],
-    )
-    .await?;
+    let client = tx.client();
+    let statement = client.prepare_cached(table.insert()).await?;
+    let values: [&(dyn ToSql + Sync); 6] = [
+        &message.id,
+        &message.aggregate_type,
+        &message.aggregate_id,
+        &message.r#type,
+        &Json(message.payload),
+        &message.trace.to_string(),
+    ];
+    client.execute(&statement, &values).await?;
+    Ok(())
+}
+
+async fn insert_all<P>(
+    tx: &impl InTransaction,
+    table: Table,
+    messages: &[Message<'_, P>],
+) -> Result<(), tokio_postgres::Error>
+where
+    P: Serialize + std::fmt::Debug + Sync,
+{
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let client = tx.client();
+    let statement = client.prepare_cached(table.insert_all()).await?;
+    let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
+    let kinds: Vec<&str> = messages.iter().map(|message| message.aggregate_type).collect();
+    let abouts: Vec<&str> = messages.iter().map(|message| message.aggregate_id).collect();
+    let types: Vec<&str> = messages.iter().map(|message| message.r#type).collect();
+    let payloads: Vec<Json<&P>> = messages.iter().map(|message| Json(message.payload)).collect();
+    let traces: Vec<String> = messages.iter().map(|message| message.trace.to_string()).collect();
+    let values: [&(dyn ToSql + Sync); 6] = [&ids, &kinds, &abouts, &types, &payloads, &traces];
+    client.execute(&statement, &values).await?;
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! What is told to whoever listens: an order has a new status.
 
-use deadpool_postgres::Transaction;
 use jiff::Timestamp;
 use kit::Money;
 use kit::context::Trace;
-use kit::outbox;
+use kit::database::InTransaction;
+use kit::outbox::{self, Message};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -36,22 +36,45 @@ impl Announcement<'_> {
     /// The insert failed; the transaction is then of no more use.
     pub async fn write(
         &self,
-        tx: &Transaction<'_>,
+        tx: &impl InTransaction,
         trace: &Trace,
     ) -> Result<(), tokio_postgres::Error> {
-        let r#type = match self.status {
-            Status::New | Status::PendingPayment => "order.created",
-            Status::Finished => "order.finished",
-            Status::Cancelled => "order.cancelled",
-        };
-        let message = outbox::Message {
+        outbox::announce(tx, self.message(&self.user_id.to_string(), trace)).await
+    }
+
+    /// Tells several, in their order; otherwise like [`write`](Self::write).
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](Self::write).
+    pub async fn write_all(
+        announcements: &[(Self, &Trace)],
+        tx: &impl InTransaction,
+    ) -> Result<(), tokio_postgres::Error> {
+        let users: Vec<String> = announcements
+            .iter()
+            .map(|(announcement, _)| announcement.user_id.to_string())
+            .collect();
+        let messages: Vec<_> = announcements
+            .iter()
+            .zip(&users)
+            .map(|((announcement, trace), user)| announcement.message(user, trace))
+            .collect();
+        outbox::announce_all(tx, &messages).await
+    }
+
+    fn message<'a>(&'a self, user: &'a str, trace: &'a Trace) -> Message<'a, Self> {
+        Message {
             id: Uuid::now_v7(),
             aggregate_type: "order",
-            aggregate_id: &self.user_id.to_string(),
-            r#type,
+            aggregate_id: user,
+            r#type: match self.status {
+                Status::New | Status::PendingPayment => "order.created",
+                Status::Finished => "order.finished",
+                Status::Cancelled => "order.cancelled",
+            },
             payload: self,
             trace,
-        };
-        outbox::announce(tx, message).await
+        }
     }
 }

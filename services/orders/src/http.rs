@@ -78,11 +78,6 @@ async fn create(
 ) -> Result<Reply, Problem> {
     let Command { body: new, key } = command;
     new.validate().map_err(|errors| Problem::invalid(errors).titled("Invalid order data"))?;
-    let mut client = app.database.get().await?;
-    let tx = client.transaction().await?;
-    if let Claim::Known(reply) = idempotency::claim(&tx, key.as_ref()).await? {
-        return Ok(reply);
-    }
     let id = Uuid::now_v7();
     let message = outbox::Message {
         id: Uuid::now_v7(),
@@ -105,15 +100,24 @@ async fn create(
         amount: new.amount,
         at: Timestamp::now(),
     };
-    // Sent together, which saves round trips to the database.
-    let (order, (), ()) = tokio::try_join!(
-        async { store::insert(&tx, id, &new, &context.trace).await.map_err(Problem::from) },
-        async { outbox::write(&tx, message).await.map_err(Problem::from) },
-        async { announcement.write(&tx, &context.trace).await.map_err(Problem::from) },
-    )?;
+    let tx = app.database.pipelined().await?;
+    let written = tx.begin_with(async {
+        tokio::try_join!(
+            idempotency::find(&tx, key.as_ref()),
+            async { store::insert(&tx, id, &new, &context.trace).await.map_err(Problem::from) },
+            async { outbox::write(&tx, message).await.map_err(Problem::from) },
+            async { announcement.write(&tx, &context.trace).await.map_err(Problem::from) },
+        )
+    });
+    let (claim, order, (), ()) = written.await?;
+    if let Claim::Known(reply) = claim {
+        tx.rollback().await?;
+        return Ok(reply);
+    }
     let reply = Reply::json(StatusCode::CREATED, &order)?;
-    idempotency::keep(&tx, key.as_ref(), &reply).await?;
-    tx.commit().await?;
+    if let Claim::Known(reply) = idempotency::commit(&tx, key.as_ref(), &reply).await? {
+        return Ok(reply);
+    }
     app.wake.wake();
     Ok(reply)
 }

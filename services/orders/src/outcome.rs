@@ -1,5 +1,7 @@
 //! Payment outcomes, as they come to the inbox.
 
+use std::collections::HashSet;
+
 use deadpool_postgres::Transaction;
 use kit::Wake;
 use kit::inbox::{Application, Event, Refusal};
@@ -27,6 +29,17 @@ impl Outcomes {
     }
 }
 
+/// How an order's payment came out, as an event of the inbox tells.
+#[derive(Debug)]
+pub struct Told<'a> {
+    /// The order.
+    pub order_id: Uuid,
+    /// How.
+    pub outcome: Outcome,
+    /// What tells it.
+    pub event: &'a Event,
+}
+
 /// The payload of a payment's outcome; what else it holds is not needed here.
 #[derive(Debug, Deserialize)]
 struct PaymentOutcome {
@@ -36,7 +49,42 @@ struct PaymentOutcome {
 }
 
 impl Application for Outcomes {
-    async fn apply(&self, tx: &Transaction<'_>, event: &Event) -> Result<(), Refusal> {
+    async fn apply(&self, tx: &Transaction<'_>, events: &[&Event]) -> Result<(), Refusal> {
+        let told: Vec<Told<'_>> =
+            events.iter().map(|event| Told::new(event)).collect::<Result<_, _>>()?;
+        // Of an order that is told of twice, the later ones are compared with the first.
+        let mut orders = HashSet::new();
+        let (first, later): (Vec<&Told<'_>>, Vec<&Told<'_>>) =
+            told.iter().partition(|told| orders.insert(told.order_id));
+        let mut ended = store::end(tx, &first).await?;
+        let mut announcements = Vec::with_capacity(ended.len());
+        let mut not_ended = later;
+        for told in first {
+            let Told { order_id, outcome, event } = told;
+            let Some(Ended { user_id, amount, at }) = ended.remove(order_id) else {
+                not_ended.push(told);
+                continue;
+            };
+            let (status, reason) = (outcome.target(), outcome.reason());
+            tracing::debug!(%order_id, %status, "order ended");
+            let announcement =
+                Announcement { order_id: *order_id, user_id, status, reason, amount, at };
+            announcements.push((announcement, &event.trace));
+        }
+        Announcement::write_all(&announcements, tx).await?;
+        for told in not_ended {
+            compare(tx, told).await?;
+        }
+        Ok(())
+    }
+
+    fn committed(&self) {
+        self.wake.wake();
+    }
+}
+
+impl<'a> Told<'a> {
+    fn new(event: &'a Event) -> Result<Self, Refusal> {
         let expected_status = match event.r#type.as_str() {
             "payment.succeeded" => "SUCCESS",
             "payment.failed" => "FAILED",
@@ -54,28 +102,14 @@ impl Application for Outcomes {
             "SUCCESS" => Outcome::Paid,
             _ => Outcome::Failed { reason: reason(payload.error) },
         };
-        apply(tx, payload.order_id, &outcome, event).await
-    }
-
-    fn committed(&self) {
-        self.wake.wake();
+        Ok(Self { order_id: payload.order_id, outcome, event })
     }
 }
 
-async fn apply(
-    tx: &Transaction<'_>,
-    id: Uuid,
-    outcome: &Outcome,
-    event: &Event,
-) -> Result<(), Refusal> {
-    if let Some(Ended { user_id, amount, at }) = store::end(tx, id, outcome, event).await? {
-        let (status, reason) = (outcome.target(), outcome.reason());
-        tracing::debug!(order_id = %id, %status, "order ended");
-        let announcement = Announcement { order_id: id, user_id, status, reason, amount, at };
-        announcement.write(tx, &event.trace).await?;
-        return Ok(());
-    }
-    let Some(status) = store::status(tx, id).await? else {
+/// Looks whether an order that was not open is what it is told to be.
+async fn compare(tx: &Transaction<'_>, told: &Told<'_>) -> Result<(), Refusal> {
+    let Told { order_id: id, outcome, .. } = told;
+    let Some(status) = store::status(tx, *id).await? else {
         return Err(Refusal::Rejected(format!("there is no order {id}")));
     };
     match status.on(outcome) {

@@ -1,18 +1,20 @@
 //! Orders in the database.
 
+use std::collections::HashMap;
+
 use deadpool_postgres::{GenericClient, Transaction};
 use jiff::Timestamp;
 use kit::Money;
 use kit::context::Trace;
-use kit::database::DatabaseError;
-use kit::inbox::Event;
+use kit::database::{DatabaseError, InTransaction};
 use kit::page::ByTime;
 use kit::timeline::Step;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-use crate::order::{NewOrder, Order, Outcome, Status, Timeline, UnknownStatus};
+use crate::order::{NewOrder, Order, Status, Timeline, UnknownStatus};
+use crate::outcome::Told;
 
 /// Why orders could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -46,12 +48,13 @@ impl From<StoreError> for kit::Problem {
 ///
 /// The database failed.
 pub async fn insert(
-    tx: &Transaction<'_>,
+    tx: &impl InTransaction,
     id: Uuid,
     new: &NewOrder,
     trace: &Trace,
 ) -> Result<Order, StoreError> {
-    let statement = tx
+    let client = tx.client();
+    let statement = client
         .prepare_cached(
             "INSERT INTO orders (id, user_id, amount, description, traceparent) \
              VALUES ($1, $2, $3, $4, $5) \
@@ -61,7 +64,7 @@ pub async fn insert(
     let description = new.description.as_deref().unwrap_or_default();
     let values: [&(dyn ToSql + Sync); 5] =
         [&id, &new.user_id, &new.amount, &description, &trace.to_string()];
-    let row = tx.query_one(&statement, &values).await?;
+    let row = client.query_one(&statement, &values).await?;
     from_row(&row)
 }
 
@@ -184,38 +187,40 @@ pub struct Ended {
     pub at: Timestamp,
 }
 
-/// Ends an open order as its payment came out, told by an event of the inbox. `None`: there is no open order
-/// of this id.
+/// Ends open orders, each told of once, as their payments came out; returns those that were open.
 ///
 /// # Errors
 ///
 /// The database failed.
 pub async fn end(
     tx: &Transaction<'_>,
-    id: Uuid,
-    outcome: &Outcome,
-    event: &Event,
-) -> Result<Option<Ended>, StoreError> {
+    told: &[&Told<'_>],
+) -> Result<HashMap<Uuid, Ended>, StoreError> {
     let statement = tx
         .prepare_cached(
-            "UPDATE orders SET status = $2, reason = $3, updated_at = clock_timestamp(), \
-             outcome_published_at = $5, \
-             outcome_received_at = (SELECT received_at FROM inbox WHERE message_id = $4) \
-             WHERE id = $1 AND status IN ('NEW', 'PENDING_PAYMENT') \
-             RETURNING user_id, amount, updated_at",
+            "UPDATE orders SET status = told.status, reason = told.reason, \
+             updated_at = clock_timestamp(), outcome_published_at = told.published_at, \
+             outcome_received_at = (SELECT received_at FROM inbox WHERE message_id = told.event_id) \
+             FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[]) \
+                 AS told (id, status, reason, event_id, published_at) \
+             WHERE orders.id = told.id AND orders.status IN ('NEW', 'PENDING_PAYMENT') \
+             RETURNING orders.id, user_id, amount, updated_at",
         )
         .await?;
-    let status = outcome.target().as_str();
-    let values: [&(dyn ToSql + Sync); 5] =
-        [&id, &status, &outcome.reason(), &event.id, &event.published_at];
-    match tx.query_opt(&statement, &values).await? {
-        Some(row) => Ok(Some(Ended {
-            user_id: row.try_get(0)?,
-            amount: row.try_get(1)?,
-            at: row.try_get(2)?,
-        })),
-        None => Ok(None),
-    }
+    let ids: Vec<Uuid> = told.iter().map(|told| told.order_id).collect();
+    let statuses: Vec<&str> = told.iter().map(|told| told.outcome.target().as_str()).collect();
+    let reasons: Vec<Option<&str>> = told.iter().map(|told| told.outcome.reason()).collect();
+    let events: Vec<Uuid> = told.iter().map(|told| told.event.id).collect();
+    let published: Vec<_> = told.iter().map(|told| told.event.published_at).collect();
+    let values: [&(dyn ToSql + Sync); 5] = [&ids, &statuses, &reasons, &events, &published];
+    let rows = tx.query(&statement, &values).await?;
+    rows.iter()
+        .map(|row| {
+            let ended =
+                Ended { user_id: row.try_get(1)?, amount: row.try_get(2)?, at: row.try_get(3)? };
+            Ok((row.try_get(0)?, ended))
+        })
+        .collect()
 }
 
 /// An order's status; `None` when there is no such order.

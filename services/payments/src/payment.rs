@@ -1,5 +1,7 @@
 //! What a payment is and how it comes out.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use kit::Money;
 use serde::{Deserialize, Serialize};
@@ -89,6 +91,33 @@ impl Outcome {
     }
 }
 
+/// Balances of accounts, by user, from which payments are taken one after another.
+#[derive(Clone, Debug, Default)]
+pub struct Balances(HashMap<i64, Money>);
+
+impl Balances {
+    /// Pays an order, if the balance covers it; returns what is left.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not paid; the balance is as before.
+    pub fn pay(&mut self, task: &Task) -> Result<Money, Reason> {
+        let balance = self.0.get_mut(&task.user_id).ok_or(Reason::AccountNotFound)?;
+        let left = balance
+            .checked_sub(task.amount)
+            .filter(|left| !left.is_negative())
+            .ok_or(Reason::InsufficientFunds)?;
+        *balance = left;
+        Ok(left)
+    }
+}
+
+impl FromIterator<(i64, Money)> for Balances {
+    fn from_iter<T: IntoIterator<Item = (i64, Money)>>(balances: T) -> Self {
+        Self(balances.into_iter().collect())
+    }
+}
+
 /// The message that tells a payment's outcome.
 #[derive(Clone, Debug, Serialize)]
 pub struct Notice {
@@ -142,6 +171,19 @@ mod tests {
         let failed = json(Outcome::Failed(Reason::AccountNotFound));
         assert!(failed.contains(r#""status":"FAILED""#));
         assert!(failed.contains(r#""error":"account_not_found""#));
+    }
+
+    #[test]
+    fn what_is_paid_is_no_longer_there_for_the_next() {
+        let mut balances = Balances::from_iter([(1, Money::from(2500)), (2, Money::ZERO)]);
+        assert_eq!(balances.pay(&task()).unwrap().to_string(), "1499.5");
+        assert_eq!(balances.pay(&task()).unwrap().to_string(), "499");
+        assert_eq!(balances.pay(&task()), Err(Reason::InsufficientFunds));
+        let of =
+            |user_id, amount: &str| Task { user_id, amount: amount.parse().unwrap(), ..task() };
+        assert_eq!(balances.pay(&of(1, "499")), Ok(Money::ZERO));
+        assert_eq!(balances.pay(&of(2, "0.0001")), Err(Reason::InsufficientFunds));
+        assert_eq!(balances.pay(&of(3, "1")), Err(Reason::AccountNotFound));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Accounts, payments and the ledger in the database.
 
+use std::collections::HashSet;
+
 use deadpool_postgres::{GenericClient, Transaction};
 use kit::Money;
 use kit::database::DatabaseError;
@@ -10,7 +12,7 @@ use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::account::{Account, Change, ChangeRefused, LedgerEntry, NewAccount};
-use crate::payment::{Outcome, Reason, Task};
+use crate::payment::{Balances, Outcome, Reason, Task};
 
 /// Opens an account; `None` when the user has one.
 ///
@@ -85,7 +87,7 @@ pub async fn change(
         Change::TopUp(amount) => ("top_up", amount, ChangeRefused::TooLarge),
         Change::Withdrawal(amount) => ("withdrawal", amount, ChangeRefused::InsufficientFunds),
     };
-    if let Some(balance) = post(tx, user_id, kind, amount, None).await? {
+    if let Some(balance) = post(tx, user_id, kind, amount).await? {
         return Ok(Ok(balance));
     }
     Ok(Err(match balance(tx, user_id).await? {
@@ -102,7 +104,6 @@ async fn post(
     user_id: i64,
     kind: &str,
     amount: Money,
-    order_id: Option<Uuid>,
 ) -> Result<Option<Money>, DatabaseError> {
     let statement = tx
         .prepare_cached(
@@ -110,12 +111,12 @@ async fn post(
                  UPDATE accounts SET balance = balance + $2, updated_at = clock_timestamp() \
                  WHERE user_id = $1 AND balance + $2 BETWEEN 0 AND 999999999999999.9999 \
                  RETURNING balance) \
-             INSERT INTO ledger (user_id, kind, amount, balance_after, order_id) \
-             SELECT $1, $3::text, $2, balance, $4::uuid FROM moved \
+             INSERT INTO ledger (user_id, kind, amount, balance_after) \
+             SELECT $1, $3::text, $2, balance FROM moved \
              RETURNING balance_after",
         )
         .await?;
-    match tx.query_opt(&statement, &[&user_id, &amount, &kind, &order_id]).await? {
+    match tx.query_opt(&statement, &[&user_id, &amount, &kind]).await? {
         Some(row) => Ok(Some(row.try_get(0)?)),
         None => Ok(None),
     }
@@ -148,51 +149,155 @@ pub async fn timeline(
     Ok(steps.into_iter().flatten().collect())
 }
 
-/// Pays an order, once, as an event of the inbox asks. `None` when its payment has been decided before.
+/// A payment that an event of the inbox asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct Payment<'a> {
+    /// Its id.
+    pub id: Uuid,
+    /// What is paid.
+    pub task: &'a Task,
+    /// What asks for it.
+    pub event: &'a Event,
+}
+
+/// Makes payments, one after another, by a few statements for all of them; says how each came
+/// out. `None`: the order's payment has been decided before.
 ///
-/// The payment's row comes first: a second payment of the same order waits
-/// for this transaction there and then does nothing. The balance comes after
-/// it, so that its lock, which all payments of one user need, is held for a
-/// shorter time.
+/// The payments' rows come first: a second payment of the same order waits for this transaction
+/// there and then does nothing. The balances come after them, so that their locks, which all
+/// payments of one user need, are held for a shorter time; they are taken in the users' order.
 ///
 /// # Errors
 ///
 /// The database failed.
 pub async fn pay(
     tx: &Transaction<'_>,
-    payment_id: Uuid,
-    task: &Task,
-    event: &Event,
-) -> Result<Option<Outcome>, DatabaseError> {
-    // Most payments succeed, so they are taken for successful at first; no
-    // one sees it before the transaction commits.
-    let insert = tx
+    payments: &[Payment<'_>],
+) -> Result<Vec<Option<Outcome>>, DatabaseError> {
+    let (new, mut balances) = tokio::try_join!(insert(tx, payments), lock(tx, payments))?;
+    let mut entries = Entries::default();
+    let mut failures: Vec<(Uuid, Reason)> = Vec::new();
+    let mut outcomes = Vec::with_capacity(payments.len());
+    for payment in payments {
+        if !new.contains(&payment.id) {
+            outcomes.push(None);
+            continue;
+        }
+        outcomes.push(Some(match balances.pay(payment.task) {
+            Ok(balance) => {
+                entries.add(payment.task, balance);
+                Outcome::Paid
+            }
+            Err(reason) => {
+                failures.push((payment.id, reason));
+                Outcome::Failed(reason)
+            }
+        }));
+    }
+    tokio::try_join!(post_payments(tx, &entries), fail(tx, &failures))?;
+    Ok(outcomes)
+}
+
+/// Inserts the payments; returns those that are new. Most succeed, so they are taken for
+/// successful at first; no one sees it before the transaction commits.
+async fn insert(
+    tx: &Transaction<'_>,
+    payments: &[Payment<'_>],
+) -> Result<HashSet<Uuid>, DatabaseError> {
+    let statement = tx
         .prepare_cached(
             "INSERT INTO payments \
                  (id, order_id, user_id, amount, status, task_published_at, task_received_at) \
-             VALUES ($1, $2, $3, $4, 'SUCCESS', $6, \
-             (SELECT received_at FROM inbox WHERE message_id = $5)) ON CONFLICT (order_id) DO NOTHING",
+             SELECT new.id, order_id, user_id, amount, 'SUCCESS', published_at, \
+                 (SELECT received_at FROM inbox WHERE message_id = event_id) \
+             FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::numeric[], $5::timestamptz[], $6::uuid[]) \
+                 AS new (id, order_id, user_id, amount, published_at, event_id) \
+             ON CONFLICT (order_id) DO NOTHING RETURNING id",
         )
         .await?;
+    let ids: Vec<Uuid> = payments.iter().map(|payment| payment.id).collect();
+    let orders: Vec<Uuid> = payments.iter().map(|payment| payment.task.order_id).collect();
+    let amounts: Vec<Money> = payments.iter().map(|payment| payment.task.amount).collect();
+    let published: Vec<_> = payments.iter().map(|payment| payment.event.published_at).collect();
+    let events: Vec<Uuid> = payments.iter().map(|payment| payment.event.id).collect();
     let values: [&(dyn ToSql + Sync); 6] =
-        [&payment_id, &task.order_id, &task.user_id, &task.amount, &event.id, &event.published_at];
-    let inserted = tx.execute(&insert, &values).await?;
-    if inserted == 0 {
-        return Ok(None);
-    }
-    let paid = post(tx, task.user_id, "payment", -task.amount, Some(task.order_id)).await?;
-    if paid.is_some() {
-        return Ok(Some(Outcome::Paid));
-    }
-    let reason = match balance(tx, task.user_id).await? {
-        Some(_) => Reason::InsufficientFunds,
-        None => Reason::AccountNotFound,
-    };
-    let fail = tx
-        .prepare_cached("UPDATE payments SET status = 'FAILED', reason = $2 WHERE id = $1")
+        [&ids, &orders, &users(payments), &amounts, &published, &events];
+    let rows = tx.query(&statement, &values).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+/// The balances of the payments' users, locked.
+async fn lock(tx: &Transaction<'_>, payments: &[Payment<'_>]) -> Result<Balances, DatabaseError> {
+    let statement = tx
+        .prepare_cached(
+            "SELECT user_id, balance FROM accounts WHERE user_id = ANY($1) \
+             ORDER BY user_id FOR NO KEY UPDATE",
+        )
         .await?;
-    tx.execute(&fail, &[&payment_id, &reason.as_str()]).await?;
-    Ok(Some(Outcome::Failed(reason)))
+    let rows = tx.query(&statement, &[&users(payments)]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+fn users(payments: &[Payment<'_>]) -> Vec<i64> {
+    payments.iter().map(|payment| payment.task.user_id).collect()
+}
+
+/// Ledger entries of payments, in their order.
+#[derive(Debug, Default)]
+struct Entries {
+    users: Vec<i64>,
+    amounts: Vec<Money>,
+    balances: Vec<Money>,
+    orders: Vec<Uuid>,
+}
+
+impl Entries {
+    fn add(&mut self, task: &Task, balance: Money) {
+        self.users.push(task.user_id);
+        self.amounts.push(-task.amount);
+        self.balances.push(balance);
+        self.orders.push(task.order_id);
+    }
+}
+
+/// Writes the ledger entries, and each account's balance as of the last of its entries.
+async fn post_payments(tx: &Transaction<'_>, entries: &Entries) -> Result<(), DatabaseError> {
+    if entries.users.is_empty() {
+        return Ok(());
+    }
+    let statement = tx
+        .prepare_cached(
+            "WITH entry AS MATERIALIZED ( \
+                 SELECT * FROM unnest($1::bigint[], $2::numeric[], $3::numeric[], $4::uuid[]) \
+                     WITH ORDINALITY AS e (user_id, amount, balance, order_id, number)), \
+             moved AS ( \
+                 UPDATE accounts SET balance = last.balance, updated_at = clock_timestamp() \
+                 FROM (SELECT DISTINCT ON (user_id) user_id, balance FROM entry \
+                       ORDER BY user_id, number DESC) AS last \
+                 WHERE accounts.user_id = last.user_id) \
+             INSERT INTO ledger (user_id, kind, amount, balance_after, order_id) \
+             SELECT user_id, 'payment', amount, balance, order_id FROM entry ORDER BY number",
+        )
+        .await?;
+    let Entries { users, amounts, balances, orders } = entries;
+    tx.execute(&statement, &[users, amounts, balances, orders]).await?;
+    Ok(())
+}
+
+async fn fail(tx: &Transaction<'_>, failures: &[(Uuid, Reason)]) -> Result<(), DatabaseError> {
+    if failures.is_empty() {
+        return Ok(());
+    }
+    let statement = tx
+        .prepare_cached(
+            "UPDATE payments SET status = 'FAILED', reason = failed.reason \
+             FROM unnest($1::uuid[], $2::text[]) AS failed (id, reason) WHERE payments.id = failed.id",
+        )
+        .await?;
+    let ids: Vec<Uuid> = failures.iter().map(|(id, _)| *id).collect();
+    let reasons: Vec<&str> = failures.iter().map(|(_, reason)| reason.as_str()).collect();
+    tx.execute(&statement, &[&ids, &reasons]).await?;
+    Ok(())
 }
 
 /// Lists up to `limit` movements of a user's balance, newest first, from the

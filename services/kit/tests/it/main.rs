@@ -4,3 +4,4 @@
 
 mod startup;
 mod tls;
+mod transactions;
