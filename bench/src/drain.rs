@@ -28,6 +28,12 @@ pub struct Drain {
     pub runs: usize,
 }
 
+/// A chunk for which there is memory to spare, in rows and bytes: four times the default.
+const LARGE_CHUNK: (u32, u32) = (40_000, 16 * 1024 * 1024);
+
+/// Relays that share the buckets.
+const SEVERAL: usize = 3;
+
 /// Fills one table, and in turns has it read by the pipe and by relays that were never there.
 ///
 /// # Errors
@@ -36,9 +42,8 @@ pub async fn run(stack: &Stack, drain: Drain, report: &mut Report) -> anyhow::Re
     let name = format!("drain {}k × {} B", drain.rows / 1000, drain.payload);
     let database = stack.database("drain").await?;
     let client = database.connect().await?;
-    let setup = |outbox: String, topic: String, delivery| Setup { outbox, topic, delivery };
-    let any = setup("any".to_owned(), "any".to_owned(), "idempotent");
-    rows::make_table(&client, &relay::configuration(stack.kafka(), &any)?).await?;
+    rows::make_table(&client, &relay::configuration(stack.kafka(), &Setup::new("any", "any"))?)
+        .await?;
     println!("{name}: writing {} rows, one per transaction", drain.rows);
     rows::fill(&database, drain.rows, drain.payload).await?;
     let total = u64::from(drain.rows);
@@ -48,10 +53,17 @@ pub async fn run(stack: &Stack, drain: Drain, report: &mut Report) -> anyhow::Re
         let rate = pipe::drain(&client, stack.kafka(), &topic).await?;
         let found = topic::checked(stack.kafka(), &topic, total, KEYS).await?;
         report.add(&name, "pipe", "rows/s", rate).checked(found);
-        for delivery in ["idempotent", "transactional"] {
+        for (subject, label, delivery, chunk, relays) in [
+            ("relay, idempotent", "idempotent", "idempotent", None, 1),
+            ("relay, transactional", "transactional", "transactional", None, 1),
+            ("  in chunks of 16 MiB", "large", "transactional", Some(LARGE_CHUNK), 1),
+            ("3 relays, idempotent", "several", "idempotent", None, SEVERAL),
+        ] {
             let topic = stack.kafka().topic("drain", PARTITIONS).await?;
-            let setup = setup(format!("{delivery}-{run}"), topic, delivery);
-            relay_run(stack, &database, &name, &setup, total, report).await?;
+            let setup = Setup { delivery, chunk, ..Setup::new(format!("{label}-{run}"), topic) };
+            let (workload, rows) = (name.as_str(), total);
+            let figures = Drained { workload, subject, rows, beside: "pipe" };
+            figures.measure(stack, &database, &setup, relays, report).await?;
         }
     }
     let dead = rows::dead_tuples(&client).await?;
@@ -60,32 +72,64 @@ pub async fn run(stack: &Stack, drain: Drain, report: &mut Report) -> anyhow::Re
     Ok(())
 }
 
-/// One relay drains the table; its rate, work and memory go into the report.
-async fn relay_run(
-    stack: &Stack,
-    database: &TestDatabase,
-    workload: &str,
-    setup: &Setup,
-    rows: u64,
-    report: &mut Report,
-) -> anyhow::Result<()> {
-    let config = relay::configuration(stack.kafka(), setup)?;
-    let relay = Relay::start(&config, database.url()).await?;
-    let rate =
-        relay.drained(rows).await.with_context(|| format!("{workload}, {}", setup.delivery))?;
-    let seconds = relay.processor_seconds()?;
-    let memory = relay.memory();
-    relay.stop().await?;
-    let found = topic::checked(stack.kafka(), &setup.topic, rows, KEYS).await?;
-    let subject = format!("relay, {}", setup.delivery);
-    report.add(workload, &subject, "rows/s", rate).beside("pipe").checked(found);
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    let (rows, peak) =
-        (rows as f64, memory.iter().map(|sample| sample.resident).max().unwrap_or_default() as f64);
-    report.add(workload, &subject, "CPU µs/row", seconds * 1e6 / rows);
-    report.add(workload, &subject, "MiB peak", peak / MIB);
-    if report.memory.is_empty() {
-        report.memory = memory;
+/// Where the figures of a drained backlog go.
+#[derive(Clone, Copy, Debug)]
+pub struct Drained<'a> {
+    /// The workload.
+    pub workload: &'a str,
+    /// Who drains it.
+    pub subject: &'a str,
+    /// Its rows.
+    pub rows: u64,
+    /// Whom the rate is compared with.
+    pub beside: &'a str,
+}
+
+impl Drained<'_> {
+    /// So many relays drain the table; their rate, and the work and memory of one that is
+    /// alone, go into the report.
+    ///
+    /// # Errors
+    /// They do not get through.
+    pub async fn measure(
+        self,
+        stack: &Stack,
+        database: &TestDatabase,
+        setup: &Setup,
+        relays: usize,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
+        let Self { workload, subject, rows, beside } = self;
+        let mut running = Vec::new();
+        for _ in 0..relays {
+            // Each has a port of its own.
+            let config = relay::configuration(stack.kafka(), setup)?;
+            running.push(Relay::start(&config, database.url()).await?);
+        }
+        let rate = relay::drained(&running, rows)
+            .await
+            .with_context(|| format!("{workload}, {subject}"))?;
+        let mut seconds = 0.0;
+        for relay in &running {
+            seconds += relay.processor_seconds()?;
+        }
+        let memory = running.first().map(Relay::memory).unwrap_or_default();
+        for relay in &running {
+            relay.stop().await?;
+        }
+        let found = topic::checked(stack.kafka(), &setup.topic, rows, KEYS).await?;
+        report.add(workload, subject, "rows/s", rate).beside(beside).checked(found);
+        if relays > 1 {
+            return Ok(());
+        }
+        let peak = memory.iter().map(|sample| sample.resident).max().unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let (rows, peak) = (rows as f64, peak as f64);
+        report.add(workload, subject, "CPU µs/row", seconds * 1e6 / rows);
+        report.add(workload, subject, "MiB peak", peak / MIB);
+        if report.memory.is_empty() {
+            report.memory = memory;
+        }
+        Ok(())
     }
-    Ok(())
 }

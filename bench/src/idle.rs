@@ -24,8 +24,7 @@ const SETTLE: Duration = Duration::from_secs(5);
 pub async fn run(stack: &Stack, time: Duration, report: &mut Report) -> anyhow::Result<()> {
     println!("{WORKLOAD}: watching for {time:?}");
     let topic = stack.kafka().topic("idle", 6).await?;
-    let setup = Setup { outbox: "idle".to_owned(), topic, delivery: "idempotent" };
-    let config = relay::configuration(stack.kafka(), &setup)?;
+    let config = relay::configuration(stack.kafka(), &Setup::new("idle", topic))?;
     let database = stack.database("idle").await?;
     rows::make_table(&database.connect().await?, &config).await?;
     let relay = Relay::start(&config, database.url()).await?;

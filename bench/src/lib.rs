@@ -1,8 +1,10 @@
 #![allow(clippy::print_stdout, reason = "progress of a command line")]
 //! Workloads for the relay, their ceilings, and what they are worth.
 
+pub mod claim;
 pub mod drain;
 pub mod idle;
+pub mod ingest;
 pub mod latency;
 pub mod live;
 pub mod memory;

@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use clap::{Parser, ValueEnum, value_parser};
 
 use bench::{
-    drain, drain::Drain, idle, latency::Pace, live, orders, orders::Orders, report::Report,
-    stack::Stack, steady,
+    claim, drain, drain::Drain, idle, ingest, latency::Pace, live, orders, orders::Orders,
+    report::Report, stack::Stack, steady,
 };
 
 /// Measure how fast outbox rows are relayed, and read back whether all of them arrived once and in
@@ -30,9 +30,10 @@ struct Arguments {
     /// Rows of the backlog that is drained. Default: 1000000; with --quick 200000.
     #[arg(long, value_parser = value_parser!(u32).range(10_000..=100_000_000))]
     rows: Option<u32>,
-    /// Bytes of a drained payload.
-    #[arg(long, default_value_t = 200, value_parser = value_parser!(u32).range(40..=1_000_000))]
-    payload: u32,
+    /// Bytes of the drained payloads; of larger ones than 200 as many fewer. Default: 200,2000;
+    /// with --quick 200.
+    #[arg(long, value_delimiter = ',', value_parser = value_parser!(u32).range(40..=1_000_000))]
+    payloads: Vec<u32>,
     /// How often each is measured, in turns. Default: 3; with --quick 1.
     #[arg(long, value_parser = value_parser!(u8).range(1..=50))]
     runs: Option<u8>,
@@ -60,6 +61,10 @@ struct Arguments {
 enum Workload {
     /// A backlog, as fast as possible.
     Drain,
+    /// A backlog by the engine that deletes what is published.
+    Claim,
+    /// Messages into an inbox and on to an application, as fast as possible.
+    Ingest,
     /// From writer to consumer at a steady rate, alone and beside a held transaction.
     Latency,
     /// A backlog behind a held transaction.
@@ -86,7 +91,19 @@ impl Arguments {
         let time = Duration::from_secs(self.seconds.unwrap_or(choose(60, 10).into()));
         if self.wants(Workload::Drain) {
             let rows = self.rows.unwrap_or(choose(1_000_000, 200_000));
-            drain::run(&stack, Drain { rows, payload: self.payload, runs }, &mut report).await?;
+            let defaults: &[u32] = if self.quick { &[200] } else { &[200, 2_000] };
+            let given = self.payloads.as_slice();
+            for payload in if given.is_empty() { defaults } else { given } {
+                let rows = rows / (payload / 200).max(1);
+                let drain = Drain { rows, payload: *payload, runs };
+                drain::run(&stack, drain, &mut report).await?;
+            }
+        }
+        if self.wants(Workload::Claim) {
+            claim::run(&stack, choose(200_000, 100_000), runs, &mut report).await?;
+        }
+        if self.wants(Workload::Ingest) {
+            ingest::run(&stack, choose(200_000, 50_000), runs, &mut report).await?;
         }
         if self.wants(Workload::Held) {
             steady::backlog(&stack, choose(300_000, 100_000), runs, &mut report).await?;

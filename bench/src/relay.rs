@@ -28,6 +28,18 @@ pub struct Setup {
     pub topic: String,
     /// `idempotent` or `transactional`.
     pub delivery: &'static str,
+    /// `append` or `claim`.
+    pub engine: &'static str,
+    /// Rows and bytes of a chunk, if not the default.
+    pub chunk: Option<(u32, u32)>,
+}
+
+impl Setup {
+    /// Everything as by default.
+    pub fn new(outbox: impl Into<String>, topic: impl Into<String>) -> Self {
+        let (outbox, topic) = (outbox.into(), topic.into());
+        Self { outbox, topic, delivery: "idempotent", engine: "append", chunk: None }
+    }
 }
 
 /// The configuration of a relay.
@@ -35,16 +47,58 @@ pub struct Setup {
 /// # Errors
 /// There is no free port.
 pub fn configuration(kafka: &kafka::Server, setup: &Setup) -> anyhow::Result<Config> {
-    let config = json!({
-        "database": { "url": { "env": "DATABASE_URL" } },
-        "kafka": { "bootstrapServers": [kafka.bootstrap()] },
-        "admin": { "listen": format!("127.0.0.1:{}", ports::free()?) },
-        "outboxes": [{
-            "name": setup.outbox, "table": "outbox", "topic": setup.topic,
-            "delivery": setup.delivery,
-        }],
+    let mut outbox = json!({
+        "name": setup.outbox, "table": "outbox", "topic": setup.topic,
+        "delivery": setup.delivery, "engine": setup.engine,
     });
-    Config::parse(&config.to_string()).context("the relay's configuration")
+    if let Some((rows, bytes)) = setup.chunk {
+        outbox["chunk"] = json!({ "rows": rows, "bytes": bytes });
+    }
+    with(kafka, json!({ "outboxes": [outbox] }))
+}
+
+/// The configuration of a sidecar with these outboxes or inboxes.
+///
+/// # Errors
+/// There is no free port.
+pub fn with(kafka: &kafka::Server, mut parts: Value) -> anyhow::Result<Config> {
+    parts["database"] = json!({ "url": { "env": "DATABASE_URL" } });
+    parts["kafka"] = json!({ "bootstrapServers": [kafka.bootstrap()] });
+    parts["admin"] = json!({ "listen": format!("127.0.0.1:{}", ports::free()?) });
+    Config::parse(&parts.to_string()).context("the sidecar's configuration")
+}
+
+/// Waits until relays have published so many rows together; returns rows a second, from the first
+/// that were seen published to the last.
+///
+/// # Errors
+/// One ends, or they make no progress for a minute.
+pub async fn drained(relays: &[Relay], rows: u64) -> anyhow::Result<f64> {
+    let (mut first, mut last, mut moved) = (None, 0, Instant::now());
+    loop {
+        let mut published = 0;
+        for relay in relays {
+            if !relay.process.is_running() {
+                bail!("the sidecar ended: {}", relay.process.tail(20));
+            }
+            published += relay.published().await?;
+        }
+        let now = Instant::now();
+        if published > last {
+            (last, moved) = (published, now);
+        } else if now - moved > PATIENCE {
+            bail!("no progress after {published} of {rows} rows");
+        }
+        if published > 0 && first.is_none() {
+            first = Some((published, now));
+        }
+        if let Some((before, from)) = first.filter(|_| published >= rows) {
+            #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
+            let done = (published - before) as f64;
+            return Ok(done / (now - from).as_secs_f64());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// A running sidecar. Dropping it kills it.
@@ -112,36 +166,6 @@ impl Relay {
     /// It does not answer.
     pub async fn status(&self) -> anyhow::Result<Value> {
         Ok(reqwest::get(format!("{}/status", self.admin)).await?.json().await?)
-    }
-
-    /// Waits until so many rows are published; returns rows a second, from the first that were
-    /// seen published to the last.
-    ///
-    /// # Errors
-    /// It ends, or makes no progress for a minute.
-    pub async fn drained(&self, rows: u64) -> anyhow::Result<f64> {
-        let (mut first, mut last, mut moved) = (None, 0, Instant::now());
-        loop {
-            if !self.process.is_running() {
-                bail!("the sidecar ended: {}", self.process.tail(20));
-            }
-            let published = self.published().await?;
-            let now = Instant::now();
-            if published > last {
-                (last, moved) = (published, now);
-            } else if now - moved > PATIENCE {
-                bail!("no progress after {published} rows: {}", self.status().await?);
-            }
-            if published > 0 && first.is_none() {
-                first = Some((published, now));
-            }
-            if let Some((before, from)) = first.filter(|_| published >= rows) {
-                #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
-                let done = (published - before) as f64;
-                return Ok(done / (now - from).as_secs_f64());
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
     }
 
     /// User and system time since the start, in seconds.

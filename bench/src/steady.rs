@@ -70,7 +70,7 @@ struct Relayed {
 
 async fn relayed(stack: &Stack, pace: Pace, held: bool) -> anyhow::Result<Relayed> {
     let topic = stack.kafka().topic("steady", PARTITIONS).await?;
-    let setup = Setup { outbox: "steady".to_owned(), topic, delivery: "idempotent" };
+    let setup = Setup::new("steady", topic);
     let config = relay::configuration(stack.kafka(), &setup)?;
     let database = stack.database("steady").await?;
     rows::make_table(&database.connect().await?, &config).await?;
@@ -104,16 +104,18 @@ pub async fn backlog(
         println!("{name}: run {run} of {runs}");
         for held in [false, true] {
             let topic = stack.kafka().topic("held", PARTITIONS).await?;
-            let setup = Setup { outbox: "held".to_owned(), topic, delivery: "idempotent" };
+            let setup = Setup::new("held", topic);
             let config = relay::configuration(stack.kafka(), &setup)?;
             let database = stack.database("held").await?;
             rows::make_table(&database.connect().await?, &config).await?;
             let holder = if held { Some(hold(&database).await?) } else { None };
             rows::fill(&database, rows, 200).await?;
-            let relay = Relay::start(&config, database.url()).await?;
-            let rate = relay.drained(rows.into()).await?;
+            let relays = [Relay::start(&config, database.url()).await?];
+            let rate = relay::drained(&relays, rows.into()).await?;
             drop(holder);
-            relay.stop().await?;
+            for relay in relays {
+                relay.stop().await?;
+            }
             let found =
                 topic::checked(stack.kafka(), &setup.topic, rows.into(), rows::KEYS).await?;
             let subject = if held { "relay, transaction held" } else { "relay" };
