@@ -32,7 +32,7 @@ def announced(sql, _):
 
 def apply(sql, event):
     sql.execute("""UPDATE inbox SET processed_at = clock_timestamp(), attempts = attempts + 1
-                   WHERE message_id = %s AND processed_at IS NULL AND dead_at IS NULL""", (event["id"],))
+                   WHERE message_id = %s AND coalesce(processed_at, dead_at) IS NULL""", (event["id"],))
     if sql.rowcount == 0:
         return "duplicate"
     sql.execute("INSERT INTO announced (id, text, kafka_offset) VALUES (%s, %s, %s)",

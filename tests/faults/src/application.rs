@@ -169,7 +169,7 @@ impl Service {
         let marked = transaction
             .execute(
                 "UPDATE inbox SET processed_at = clock_timestamp(), attempts = attempts + 1
-                 WHERE message_id = $1 AND processed_at IS NULL AND dead_at IS NULL",
+                 WHERE message_id = $1 AND coalesce(processed_at, dead_at) IS NULL",
                 &[&id],
             )
             .await?;

@@ -66,9 +66,10 @@ impl Store {
                                       $7::bytea[], $8::jsonb[])
                  ON CONFLICT (message_id) DO NOTHING RETURNING message_id"
             ),
+            // By the id: the planner would take the index of all that wait for small.
             still_pending: format!(
                 "SELECT message_id FROM {table}
-                 WHERE message_id = ANY ($1) AND processed_at IS NULL AND dead_at IS NULL"
+                 WHERE message_id = ANY ($1) AND coalesce(processed_at, dead_at) IS NULL"
             ),
             page: format!(
                 "SELECT {COLUMNS}, attempts, coalesce(s.starts, 0)

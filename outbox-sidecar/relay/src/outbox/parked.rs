@@ -24,38 +24,25 @@ use crate::error::Error;
 /// of its key: `row` is the table's name in the statement, `outbox_name` the
 /// parameter for the outbox's.
 pub(super) fn waits(outbox: &Outbox, row: &str, outbox_name: &str) -> String {
-    while_any_is_parked(outbox_name, &behind(outbox, row, outbox_name))
+    waits_or_is_parked(outbox, row, outbox_name, "NULL::int8")
 }
 
 /// The same, and whether the row is itself parked, as one without a key may be;
 /// `position` is the expression for what tells it from the others.
+///
+/// Rows are looked at one by one only while the outbox has parked rows at all. That
+/// is in a function, whose cost is stated: with what a subquery for each row is
+/// estimated to cost, the planner would compile the statement at every execution.
 pub(super) fn waits_or_is_parked(
     outbox: &Outbox,
     row: &str,
     outbox_name: &str,
     position: &str,
 ) -> String {
-    let parked = format!(
-        "EXISTS (SELECT FROM outbox_sidecar.parked AS p
-                 WHERE p.outbox = {outbox_name} AND p.position = {position})"
-    );
-    let either = format!("{} OR {parked}", behind(outbox, row, outbox_name));
-    while_any_is_parked(outbox_name, &either)
-}
-
-fn behind(outbox: &Outbox, row: &str, outbox_name: &str) -> String {
-    let key = format!("{row}.{}::text", outbox.columns().key.quoted());
-    format!(
-        "EXISTS (SELECT FROM outbox_sidecar.parked AS p
-                 WHERE p.outbox = {outbox_name} AND p.key_hash = hashtextextended({key}, 0) AND p.key = {key})"
-    )
-}
-
-/// Rows are looked at one by one only while the outbox has parked rows at all.
-fn while_any_is_parked(outbox_name: &str, condition: &str) -> String {
     format!(
         "CASE WHEN (SELECT EXISTS (SELECT FROM outbox_sidecar.parked AS p WHERE p.outbox = {outbox_name}))
-              THEN {condition} ELSE false END"
+              THEN outbox_sidecar.waits({outbox_name}, {row}.{key}::text, {position}) ELSE false END",
+        key = outbox.columns().key.quoted(),
     )
 }
 
