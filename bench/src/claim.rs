@@ -1,10 +1,10 @@
 //! A backlog that is published by the `claim` engine, which deletes each row when it is.
 
+use std::time::Instant;
+
 use anyhow::Context as _;
 use test_support::postgres::TestDatabase;
 use tokio_postgres::Client;
-
-use std::time::Instant;
 
 use crate::{
     drain::Drained,
@@ -15,6 +15,9 @@ use crate::{
 };
 
 const PARTITIONS: i32 = 6;
+
+/// What the relay is compared with.
+const BESIDE: &str = "plain DELETE … RETURNING";
 
 /// Takes the first rows by plain SQL, with what is in them.
 const PLAIN: &str = "DELETE FROM outbox WHERE id IN (
@@ -48,12 +51,15 @@ pub async fn run(
         println!("{name}: run {run} of {runs}");
         refill(&client).await?;
         let rate = plain(&client, total).await?;
-        report.add(&name, "plain DELETE … RETURNING", "rows/s", rate);
+        report.add(&name, BESIDE, "rows/s", rate);
         refill(&client).await?;
         let topic = stack.kafka().topic("claim", PARTITIONS).await?;
-        let rows = total.into();
-        let beside = "plain DELETE … RETURNING";
-        let figures = Drained { workload: &name, subject: "relay, claim", rows, beside };
+        let figures = Drained {
+            workload: &name,
+            subject: "relay, claim",
+            rows: total.into(),
+            beside: BESIDE,
+        };
         let setup = setup(format!("claim-{run}"), topic);
         figures.measure(stack, &database, &setup, 1, report).await?;
         expect_empty(&database).await?;

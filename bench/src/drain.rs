@@ -31,9 +31,6 @@ pub struct Drain {
 /// A chunk for which there is memory to spare, in rows and bytes: four times the default.
 const LARGE_CHUNK: (u32, u32) = (40_000, 16 * 1024 * 1024);
 
-/// Relays that share the buckets.
-const SEVERAL: usize = 3;
-
 /// Fills one table, and in turns has it read by the pipe and by relays that were never there.
 ///
 /// # Errors
@@ -57,12 +54,11 @@ pub async fn run(stack: &Stack, drain: Drain, report: &mut Report) -> anyhow::Re
             ("relay, idempotent", "idempotent", "idempotent", None, 1),
             ("relay, transactional", "transactional", "transactional", None, 1),
             ("  in chunks of 16 MiB", "large", "transactional", Some(LARGE_CHUNK), 1),
-            ("3 relays, idempotent", "several", "idempotent", None, SEVERAL),
+            ("3 relays, idempotent", "several", "idempotent", None, 3),
         ] {
             let topic = stack.kafka().topic("drain", PARTITIONS).await?;
             let setup = Setup { delivery, chunk, ..Setup::new(format!("{label}-{run}"), topic) };
-            let (workload, rows) = (name.as_str(), total);
-            let figures = Drained { workload, subject, rows, beside: "pipe" };
+            let figures = Drained { workload: &name, subject, rows: total, beside: "pipe" };
             figures.measure(stack, &database, &setup, relays, report).await?;
         }
     }

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use deadpool_postgres::Transaction;
 use futures::future::try_join_all;
 use kit::{
@@ -17,11 +17,6 @@ use kit::{
     settings::DatabaseSettings,
 };
 use outbox_sidecar_core::{ddl, sql_name::TableName};
-use rdkafka::{
-    error::{KafkaError, RDKafkaErrorCode},
-    message::{Header, OwnedHeaders},
-    producer::{BaseRecord, DefaultProducerContext, Producer as _, ThreadedProducer},
-};
 use serde::Deserialize;
 use serde_json::json;
 use test_support::{kafka::Server, postgres::TestDatabase};
@@ -29,15 +24,20 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
+    producer::{Message, Producer},
+    progress,
     relay::{self, Relay},
     report::Report,
+    rows::KEYS,
     stack::Stack,
     topic::Correctness,
 };
 
 const PARTITIONS: i32 = 6;
-const KEYS: u32 = 5_000;
-const PATIENCE: Duration = Duration::from_secs(60);
+const KIND: &str = "bench.happened";
+
+/// What the sidecar is compared with.
+const BESIDE: &str = "plain inserts of 500";
 
 /// Rows of a plain insert, and the sessions that insert.
 const PLAIN_BATCH: u32 = 500;
@@ -111,8 +111,7 @@ pub async fn run(
     let name = format!("ingest {}k", total / 1000);
     let topic = stack.kafka().topic("ingest", PARTITIONS).await?;
     println!("{name}: producing {total} messages");
-    let (server, to) = (stack.kafka().clone(), topic.clone());
-    tokio::task::spawn_blocking(move || produce(&server, &to, total)).await??;
+    produce(stack.kafka(), &topic, total).await?;
     for run in 1..=runs {
         println!("{name}: run {run} of {runs}");
         let database = stack.database("ingest").await?;
@@ -121,12 +120,9 @@ pub async fn run(
         client.batch_execute(&ddl::inbox(&table("inbox")?)).await.context("making the inbox")?;
         client.batch_execute(&ddl::inbox(&table("plain")?)).await.context("making its like")?;
         let plain = plain(&database, total).await?;
-        report.add(&name, "plain inserts of 500", "rows/s", plain);
+        report.add(&name, BESIDE, "rows/s", plain);
         let (rate, found) = ingested(stack, &database, &topic, total).await?;
-        report
-            .add(&name, "until applied", "rows/s", rate)
-            .beside("plain inserts of 500")
-            .checked(found);
+        report.add(&name, "until applied", "rows/s", rate).beside(BESIDE).checked(found);
     }
     stack.kafka().delete_topic(&topic).await?;
     Ok(())
@@ -151,7 +147,7 @@ async fn ingested(
     });
     let config = relay::with(stack.kafka(), json!({ "inboxes": [inbox] }))?;
     let relay = Relay::start(&config, database.url()).await?;
-    let rate = applied_all(&applied, total.into()).await;
+    let rate = progress::rate(total.into(), async || Ok(applied.count())).await;
     relay.stop().await?;
     stop.cancel();
     serving.await?;
@@ -163,53 +159,19 @@ async fn ingested(
     Ok((rate?, found))
 }
 
-/// Waits until all are applied; returns how many a second, from the first that were seen.
-async fn applied_all(applied: &Applied, total: u64) -> anyhow::Result<f64> {
-    let (mut first, mut last, mut moved) = (None, 0, Instant::now());
-    loop {
-        let (count, now) = (applied.count(), Instant::now());
-        if count > last {
-            (last, moved) = (count, now);
-        } else if now - moved > PATIENCE {
-            bail!("no progress after {count} of {total} messages");
-        }
-        if count > 0 && first.is_none() {
-            first = Some((count, now));
-        }
-        if let Some((before, from)) = first.filter(|_| count >= total) {
-            #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-            return Ok((count - before) as f64 / (now - from).as_secs_f64());
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+/// Waits until all are acknowledged.
+async fn produce(kafka: &Server, topic: &str, total: u32) -> anyhow::Result<()> {
+    let mut producer = Producer::new(kafka)?;
+    for number in 0..total {
+        let (id, key, payload) = (Uuid::now_v7().to_string(), key(number), payload(number));
+        let message = Message { key: &key, id: &id, kind: KIND, payload: &payload };
+        producer.send(topic, message).await?;
     }
+    producer.finish().await.map(drop)
 }
 
-/// Blocks until all are acknowledged.
-fn produce(kafka: &Server, topic: &str, total: u32) -> anyhow::Result<()> {
-    let producer: ThreadedProducer<DefaultProducerContext> = kafka
-        .client_config()
-        .set("acks", "all")
-        .set("compression.type", "zstd")
-        .set("linger.ms", "5")
-        .set("partitioner", "murmur2_random")
-        .create()
-        .context("making a producer")?;
-    for number in 0..total {
-        let (id, key) = (Uuid::now_v7().to_string(), format!("key-{}", number % KEYS));
-        let payload = payload(number);
-        let headers = OwnedHeaders::new_with_capacity(2)
-            .insert(Header { key: "id", value: Some(&id) })
-            .insert(Header { key: "type", value: Some("bench.happened") });
-        let mut record = BaseRecord::to(topic).key(&key).payload(&payload).headers(headers);
-        while let Err((error, back)) = producer.send(record) {
-            if error != KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull) {
-                return Err(error).context("producing");
-            }
-            record = back;
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-    producer.flush(PATIENCE).context("waiting for acknowledgements")
+fn key(number: u32) -> String {
+    format!("key-{}", number % KEYS)
 }
 
 fn payload(number: u32) -> String {
@@ -233,9 +195,8 @@ async fn plain(database: &TestDatabase, total: u32) -> anyhow::Result<f64> {
             let topics = vec!["ingest"; numbers.len()];
             let partitions = vec![0_i32; numbers.len()];
             let offsets: Vec<i64> = numbers.iter().map(|number| i64::from(*number)).collect();
-            let keys: Vec<Vec<u8>> =
-                numbers.iter().map(|number| format!("key-{}", number % KEYS).into()).collect();
-            let types = vec!["bench.happened"; numbers.len()];
+            let keys: Vec<Vec<u8>> = numbers.iter().map(|number| key(*number).into()).collect();
+            let types = vec![KIND; numbers.len()];
             let payloads: Vec<Vec<u8>> =
                 numbers.iter().map(|number| payload(*number).into()).collect();
             client

@@ -10,6 +10,8 @@ pub mod live;
 pub mod memory;
 pub mod orders;
 pub mod pipe;
+pub mod producer;
+pub mod progress;
 pub mod relay;
 pub mod report;
 pub mod rows;

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail};
@@ -15,7 +15,10 @@ use test_support::{
 };
 use tokio::task::JoinHandle;
 
-use crate::memory::{self, Sample};
+use crate::{
+    memory::{self, Sample},
+    progress,
+};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -74,8 +77,7 @@ pub fn with(kafka: &kafka::Server, mut parts: Value) -> anyhow::Result<Config> {
 /// # Errors
 /// One ends, or they make no progress for a minute.
 pub async fn drained(relays: &[Relay], rows: u64) -> anyhow::Result<f64> {
-    let (mut first, mut last, mut moved) = (None, 0, Instant::now());
-    loop {
+    let published = async || {
         let mut published = 0;
         for relay in relays {
             if !relay.process.is_running() {
@@ -83,21 +85,15 @@ pub async fn drained(relays: &[Relay], rows: u64) -> anyhow::Result<f64> {
             }
             published += relay.published().await?;
         }
-        let now = Instant::now();
-        if published > last {
-            (last, moved) = (published, now);
-        } else if now - moved > PATIENCE {
-            bail!("no progress after {published} of {rows} rows");
+        Ok(published)
+    };
+    let rate = progress::rate(rows, published).await;
+    match relays.iter().find(|relay| relay.process.is_running()) {
+        Some(relay) if rate.is_err() => {
+            let status = relay.status().await?;
+            rate.with_context(|| format!("a sidecar says: {status}"))
         }
-        if published > 0 && first.is_none() {
-            first = Some((published, now));
-        }
-        if let Some((before, from)) = first.filter(|_| published >= rows) {
-            #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
-            let done = (published - before) as f64;
-            return Ok(done / (now - from).as_secs_f64());
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        _ => rate,
     }
 }
 

@@ -110,12 +110,10 @@ pub async fn backlog(
             rows::make_table(&database.connect().await?, &config).await?;
             let holder = if held { Some(hold(&database).await?) } else { None };
             rows::fill(&database, rows, 200).await?;
-            let relays = [Relay::start(&config, database.url()).await?];
-            let rate = relay::drained(&relays, rows.into()).await?;
+            let relay = Relay::start(&config, database.url()).await?;
+            let rate = relay::drained(std::slice::from_ref(&relay), rows.into()).await?;
             drop(holder);
-            for relay in relays {
-                relay.stop().await?;
-            }
+            relay.stop().await?;
             let found =
                 topic::checked(stack.kafka(), &setup.topic, rows.into(), rows::KEYS).await?;
             let subject = if held { "relay, transaction held" } else { "relay" };
