@@ -129,9 +129,7 @@ impl Reply {
             replayed: false,
         })
     }
-}
 
-impl Reply {
     fn stored_status(&self) -> i16 {
         i16::try_from(self.status.as_u16()).unwrap_or_default()
     }
@@ -180,10 +178,7 @@ pub async fn claim(tx: &Transaction<'_>, key: Option<&Key>) -> Result<Claim, Pro
     if tx.execute(&insert, &[&key.key, &fingerprint]).await? == 1 {
         return Ok(Claim::New);
     }
-    match find(tx, Some(key)).await? {
-        Claim::New => Err(gone()),
-        known => Ok(known),
-    }
+    find_taken(tx, key).await
 }
 
 /// What is known of a request's key so far. A request without a key is always new; so is one
@@ -222,8 +217,14 @@ pub async fn find(tx: &impl InTransaction, key: Option<&Key>) -> Result<Claim, P
     }
 }
 
-fn gone() -> Problem {
-    Problem::unavailable("the key was purged at this moment; repeat the request")
+/// What is known of a key that another request has just been found to have.
+async fn find_taken(tx: &impl InTransaction, key: &Key) -> Result<Claim, Problem> {
+    match find(tx, Some(key)).await? {
+        Claim::New => {
+            Err(Problem::unavailable("the key was purged at this moment; repeat the request"))
+        }
+        known => Ok(known),
+    }
 }
 
 /// Keeps the answer of a request whose key was new, as the last statement of
@@ -279,10 +280,7 @@ pub async fn commit(
         }
         (Err(err), _) if err.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
             // The commit was a rollback; this reads what is committed.
-            match find(tx, Some(key)).await? {
-                Claim::New => Err(gone()),
-                known => Ok(known),
-            }
+            find_taken(tx, key).await
         }
         (Err(err), _) => Err(err.into()),
     }

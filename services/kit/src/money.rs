@@ -16,7 +16,7 @@ use utoipa::{PartialSchema, ToSchema};
 /// Decimals an amount may have.
 const MAX_DECIMALS: i64 = 4;
 /// Digits an amount may have before the point.
-const MAX_INTEGER_DIGITS: i64 = 15;
+const MAX_INTEGER_DIGITS: u32 = 15;
 
 /// An exact amount of money: at most 15 digits before the point and at most
 /// four after it, as `numeric(19,4)` holds.
@@ -62,14 +62,12 @@ impl Money {
     pub fn is_zero(self) -> bool {
         self.0.is_zero()
     }
-}
 
-impl Money {
     /// The difference; `None` if it has more digits than an amount may have.
     #[must_use]
     pub fn checked_sub(self, other: Self) -> Option<Self> {
         let difference = self.0.checked_sub(other.0)?.normalize();
-        let limit = Decimal::from(10_u64.pow(15));
+        let limit = Decimal::from(10_u64.pow(MAX_INTEGER_DIGITS));
         (difference.abs() < limit).then_some(Self(difference))
     }
 }
@@ -119,7 +117,7 @@ impl FromStr for Money {
         let dropped_zeros = digits.len() - digits.trim_end_matches('0').len();
         // The value is `significant` × 10^-scale.
         let scale = length(fraction) - exponent - i64::try_from(dropped_zeros).unwrap_or(i64::MAX);
-        if length(significant).saturating_sub(scale) > MAX_INTEGER_DIGITS {
+        if length(significant).saturating_sub(scale) > i64::from(MAX_INTEGER_DIGITS) {
             return Err(MoneyError::TooLarge);
         }
         if scale > MAX_DECIMALS {

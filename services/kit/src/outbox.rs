@@ -9,47 +9,40 @@ use uuid::Uuid;
 use crate::context::Trace;
 use crate::database::InTransaction;
 
-/// Where messages are written to.
+/// The statements for a table that messages are written to.
 #[derive(Clone, Copy, Debug)]
-enum Table {
-    /// Work for other services.
-    Outbox,
-    /// What is told to whoever listens. It has an outbox of its own in the
-    /// sidecar, and so holds up no work.
-    Events,
+struct Table {
+    insert: &'static str,
+    insert_all: &'static str,
 }
 
-impl Table {
-    fn insert(self) -> &'static str {
-        match self {
-            Self::Outbox => {
-                "INSERT INTO outbox (id, aggregate_type, aggregate_id, type, payload, headers) \
+macro_rules! table {
+    ($name:literal) => {
+        Table {
+            insert: concat!(
+                "INSERT INTO ",
+                $name,
+                " (id, aggregate_type, aggregate_id, type, payload, headers) \
                  VALUES ($1, $2, $3, $4, $5, jsonb_build_object('traceparent', $6::text))"
-            }
-            Self::Events => {
-                "INSERT INTO events (id, aggregate_type, aggregate_id, type, payload, headers) \
-                 VALUES ($1, $2, $3, $4, $5, jsonb_build_object('traceparent', $6::text))"
-            }
-        }
-    }
-
-    fn insert_all(self) -> &'static str {
-        match self {
-            Self::Outbox => {
-                "INSERT INTO outbox (id, aggregate_type, aggregate_id, type, payload, headers) \
+            ),
+            insert_all: concat!(
+                "INSERT INTO ",
+                $name,
+                " (id, aggregate_type, aggregate_id, type, payload, headers) \
                  SELECT id, kind, about, type, payload, jsonb_build_object('traceparent', trace) \
                  FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[]) \
                  WITH ORDINALITY AS new (id, kind, about, type, payload, trace, number) ORDER BY number"
-            }
-            Self::Events => {
-                "INSERT INTO events (id, aggregate_type, aggregate_id, type, payload, headers) \
-                 SELECT id, kind, about, type, payload, jsonb_build_object('traceparent', trace) \
-                 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[]) \
-                 WITH ORDINALITY AS new (id, kind, about, type, payload, trace, number) ORDER BY number"
-            }
+            ),
         }
-    }
+    };
 }
+
+/// Work for other services.
+const OUTBOX: Table = table!("outbox");
+
+/// What is told to whoever listens. It has an outbox of its own in the sidecar,
+/// and so holds up no work.
+const EVENTS: Table = table!("events");
 
 /// A message to write.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +75,7 @@ pub async fn write<P>(
 where
     P: Serialize + std::fmt::Debug + Sync,
 {
-    insert(tx, Table::Outbox, message).await
+    insert(tx, OUTBOX, message).await
 }
 
 /// Writes messages by one statement, in their order; otherwise like [`write`].
@@ -97,7 +90,7 @@ pub async fn write_all<P>(
 where
     P: Serialize + std::fmt::Debug + Sync,
 {
-    insert_all(tx, Table::Outbox, messages).await
+    insert_all(tx, OUTBOX, messages).await
 }
 
 /// Writes an event for whoever listens; otherwise like [`write`].
@@ -112,7 +105,7 @@ pub async fn announce<P>(
 where
     P: Serialize + std::fmt::Debug + Sync,
 {
-    insert(tx, Table::Events, event).await
+    insert(tx, EVENTS, event).await
 }
 
 /// Writes events by one statement, in their order; otherwise like [`write`].
@@ -127,7 +120,7 @@ pub async fn announce_all<P>(
 where
     P: Serialize + std::fmt::Debug + Sync,
 {
-    insert_all(tx, Table::Events, events).await
+    insert_all(tx, EVENTS, events).await
 }
 
 async fn insert<P>(
@@ -139,7 +132,7 @@ where
     P: Serialize + std::fmt::Debug + Sync,
 {
     let client = tx.client();
-    let statement = client.prepare_cached(table.insert()).await?;
+    let statement = client.prepare_cached(table.insert).await?;
     let values: [&(dyn ToSql + Sync); 6] = [
         &message.id,
         &message.aggregate_type,
@@ -164,7 +157,7 @@ where
         return Ok(());
     }
     let client = tx.client();
-    let statement = client.prepare_cached(table.insert_all()).await?;
+    let statement = client.prepare_cached(table.insert_all).await?;
     let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
     let kinds: Vec<&str> = messages.iter().map(|message| message.aggregate_type).collect();
     let abouts: Vec<&str> = messages.iter().map(|message| message.aggregate_id).collect();
