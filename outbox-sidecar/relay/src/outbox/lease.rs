@@ -9,6 +9,7 @@ mod statements;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -24,7 +25,12 @@ use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
 
 use self::statements::Advance;
-use super::{buckets::change_of_buckets, settlement::Settlement};
+pub use self::statements::STORED_EVERYWHERE;
+use super::{
+    buckets::change_of_buckets,
+    claim::{Id, Retire, RowId},
+    settlement::Settlement,
+};
 use crate::error::Error;
 
 /// Leases on the buckets of one outbox.
@@ -263,6 +269,8 @@ impl Leases {
     ///
     /// One statement that is a transaction of its own. When another relay has taken some
     /// of the buckets, the others have moved on: their rows are published all the same.
+    /// Rows that are to be retired are so by a part of it, and only if all buckets have
+    /// moved on.
     ///
     /// # Errors
     /// [`Error::LeaseLost`] if another relay has taken one of the buckets. Or the database
@@ -271,14 +279,24 @@ impl Leases {
         &self,
         lane: &Lane,
         cursor: &Cursor,
+        retiring: Option<(Arc<Retire>, Vec<Arc<[RowId]>>)>,
     ) -> impl Future<Output = Result<Instant, Error>> + Send + use<> {
         let advance = self.advance_of(lane, cursor);
         let pool = self.pool.clone();
         async move {
             let asked_at = Instant::now();
             let client = pool.get().await?;
-            let parameters = advance.parameters();
-            let stored = client.execute_typed(statements::ADVANCE, &parameters).await;
+            let stored = if let Some((retire, rows)) = &retiring {
+                let ids: Vec<Id<'_>> =
+                    rows.iter().flat_map(|rows| rows.iter()).map(|row| Id(&row.id)).collect();
+                let mut parameters = advance.parameters().to_vec();
+                parameters.push((&ids, retire.ids.clone()));
+                let statement = statements::advance_and(&retire.along);
+                let row = client.query_typed_one(&statement, &parameters).await;
+                row.map(|row| u64::try_from(row.get::<_, i64>(0)).unwrap_or_default())
+            } else {
+                client.execute_typed(statements::ADVANCE, &advance.parameters()).await
+            };
             advance.check(stored.map_err(Error::database("store the cursor"))?)?;
             Ok(asked_at)
         }

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    claim::id_of,
+    claim::RowId,
     lease::Lane,
     publisher::{InFlight, Taken},
     relay::{Pass, leave, older},
@@ -62,7 +62,7 @@ impl Pass<'_> {
     /// Follows up what is under way, and waits until another chunk may go behind it.
     async fn make_room(&mut self, stop: &CancellationToken) -> Result<(), Error> {
         loop {
-            let one_by_one = self.cautious || self.source.retires() || self.under_way.lacks_rows();
+            let one_by_one = self.cautious || self.under_way.lacks_rows();
             let room = if one_by_one {
                 self.under_way.is_empty()
             } else {
@@ -85,7 +85,8 @@ impl Pass<'_> {
         let Some(client) = self.connection(stop).await? else { return Ok((0, true)) };
         let started = Instant::now();
         let mut filling = self.size.begin();
-        let mut chunk = self.source.read(&client, lane, filling.limit()).await?;
+        let mut chunk =
+            self.source.read(&client, lane, filling.limit(), &self.under_way.positions()).await?;
         let mut in_flight =
             if self.under_way.is_empty() { InFlight::default() } else { InFlight::behind_others() };
         let (mut last, mut oldest, mut full) = (None, None, false);
@@ -99,7 +100,7 @@ impl Pass<'_> {
             last = Some(row.position());
             oldest = older(oldest, row.age_seconds());
             if self.source.retires() {
-                ids.push((row.position(), id_of(&row)));
+                ids.push(RowId::of(&row));
             }
             full = filling.add(row.bytes());
             if transactional {
@@ -142,7 +143,7 @@ impl Pass<'_> {
         self.leases.has_read(lane, &cursor);
         let facts = Facts { rows, bytes: filling.bytes(), full, last, oldest, started };
         let lane = lane.clone();
-        self.under_way.chunks.push_back(Sent { lane, cursor, in_flight, facts, ids });
+        self.under_way.chunks.push_back(Sent { lane, cursor, in_flight, facts, ids: ids.into() });
         Ok((rows, !exhausted))
     }
 

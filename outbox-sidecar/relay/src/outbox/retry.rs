@@ -7,7 +7,7 @@ use outbox_sidecar_core::chunk_size::ChunkSize;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    claim::id_of,
+    claim::RowId,
     lease::Lane,
     parked,
     publisher::{InFlight, Taken},
@@ -124,7 +124,7 @@ impl Pass<'_> {
             }
             rows.push((row.position(), row.key().map(str::to_owned)));
             if self.source.retires() {
-                ids.push((row.position(), id_of(&row)));
+                ids.push(RowId::of(&row));
             }
             oldest = older(oldest, row.age_seconds());
             full = filling.add(row.bytes());
@@ -146,7 +146,7 @@ impl Pass<'_> {
             return Ok(0);
         };
         let published = rows.len() - unpublished.len();
-        let settlement = self.source.settlement(&self.relay.config, unpublished, rows, ids);
+        let settlement = self.source.settlement(&self.relay.config, unpublished, rows, &ids);
         if !full {
             self.retry.size.passed(settlement.refused_any());
         }

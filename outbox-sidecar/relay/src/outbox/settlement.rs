@@ -12,7 +12,10 @@ use outbox_sidecar_core::{
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::parked::first_rows_go_next;
+use super::{
+    claim::{Id, Retire},
+    parked::first_rows_go_next,
+};
 use crate::error::Error;
 
 /// A row that is not published now.
@@ -45,8 +48,8 @@ impl UnpublishedRow {
 /// they are.
 #[derive(Debug)]
 pub struct Retirement<'a> {
-    /// Takes the ids as `$1`, an array of text.
-    pub statement: &'a str,
+    /// How.
+    pub retire: &'a Retire,
     /// Whose rows.
     pub ids: Vec<String>,
 }
@@ -190,8 +193,10 @@ impl<'a> Settlement<'a> {
     pub async fn store(&self, transaction: &Transaction<'_>) -> Result<(), Error> {
         let outbox = self.outbox;
         if let Some(retirement) = &self.retirement {
+            let Retirement { retire, ids } = retirement;
+            let ids: Vec<Id<'_>> = ids.iter().map(|id| Id(id)).collect();
             transaction
-                .execute_typed(retirement.statement, &[(&retirement.ids, Type::TEXT_ARRAY)])
+                .execute_typed(&retire.alone, &[(&ids, retire.ids.clone())])
                 .await
                 .map_err(Error::database("delete or mark published rows"))?;
         }

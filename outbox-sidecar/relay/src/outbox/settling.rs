@@ -1,5 +1,7 @@
 //! What follows when the broker or the database has answered for what is under way.
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -46,7 +48,7 @@ impl Pass<'_> {
         let mut chunks = self.under_way.take_acknowledged();
         let Some(last) = chunks.last_mut() else { return Ok(()) };
         self.publisher.reached();
-        if !last.has_no_consequences() {
+        if last.in_flight.lacks_rows() {
             // It stands alone.
             for chunk in chunks {
                 self.settle_acknowledged(chunk, stop).await?;
@@ -57,13 +59,15 @@ impl Pass<'_> {
         // Of a transactional chunk at most: one with rows has none but empty ones behind it.
         let begun = chunks.iter_mut().flat_map(|chunk| chunk.in_flight.take_begun()).collect();
         let publisher = self.publisher.clone();
-        let store = self.leases.store(&lane, &cursor);
+        let ids: Vec<_> = chunks.iter().map(|chunk| Arc::clone(&chunk.ids)).collect();
+        let retiring = self.source.retire().map(|retire| (Arc::clone(retire), ids.clone()));
+        let store = self.leases.store(&lane, &cursor, retiring);
         let task = tokio::spawn(async move {
             publisher.commit(begun).await?;
             store.await
         });
         let chunks = chunks.iter().map(|chunk| chunk.facts).collect();
-        self.under_way.stores(Storing { lane, cursor, chunks, task });
+        self.under_way.stores(Storing { lane, cursor, chunks, ids, task });
         Ok(())
     }
 
@@ -108,7 +112,7 @@ impl Pass<'_> {
     async fn settle(&mut self, chunk: Sent, unpublished: Vec<UnpublishedRow>) -> Result<(), Error> {
         let Sent { lane, cursor, facts, ids, .. } = chunk;
         let published = facts.rows - unpublished.len();
-        let settlement = self.source.settlement(&self.relay.config, unpublished, Vec::new(), ids);
+        let settlement = self.source.settlement(&self.relay.config, unpublished, Vec::new(), &ids);
         if !facts.full {
             self.size.passed(settlement.refused_any());
         }

@@ -1,5 +1,7 @@
 //! Where rows come from, by the outbox's engine.
 
+use std::sync::Arc;
+
 use deadpool_postgres::Client;
 use outbox_sidecar_core::{
     config::{Engine, Outbox},
@@ -8,7 +10,7 @@ use outbox_sidecar_core::{
 };
 
 use super::{
-    claim::ClaimReader,
+    claim::{ClaimReader, Retire, RowId},
     lease::Lane,
     reader::{Chunk, Reader},
     settlement::{Retirement, Settlement, UnpublishedRow},
@@ -34,14 +36,21 @@ impl Source {
     }
 
     /// Starts reading a lane's next chunk, of so many rows at most. Rows arrive as
-    /// they are taken from the stream.
+    /// they are taken from the stream. `under_way` are the positions of those that were
+    /// read and are still to be retired, if this source [retires](Self::retires) rows.
     ///
     /// # Errors
     /// The database is away, or the table is not as configured.
-    pub async fn read(&self, client: &Client, lane: &Lane, limit: usize) -> Result<Chunk, Error> {
+    pub async fn read(
+        &self,
+        client: &Client,
+        lane: &Lane,
+        limit: usize,
+        under_way: &[Position],
+    ) -> Result<Chunk, Error> {
         match self {
             Self::Append(reader) => reader.read(client, lane, limit).await,
-            Self::Claim(reader) => reader.read(client, lane, limit).await,
+            Self::Claim(reader) => reader.read(client, lane, limit, under_way).await,
         }
     }
 
@@ -94,6 +103,14 @@ impl Source {
         }
     }
 
+    /// How rows are retired, if they are.
+    pub fn retire(&self) -> Option<&Arc<Retire>> {
+        match self {
+            Self::Append(_) => None,
+            Self::Claim(reader) => Some(reader.retire()),
+        }
+    }
+
     /// Whether published rows have to be retired.
     pub fn retires(&self) -> bool {
         matches!(self, Self::Claim(_))
@@ -107,10 +124,11 @@ impl Source {
         outbox: &'a Outbox,
         unpublished: Vec<UnpublishedRow>,
         retried: Vec<(Position, Option<String>)>,
-        mut ids: Vec<(Position, String)>,
+        ids: &[RowId],
     ) -> Settlement<'a> {
-        ids.retain(|(position, _)| unpublished.iter().all(|row| row.position != *position));
-        let retirement = self.retirement(ids.into_iter().map(|(_, id)| id).collect());
+        let published = |id: &&RowId| unpublished.iter().all(|row| row.position != id.position);
+        let ids = ids.iter().filter(published).map(|row| row.id.clone()).collect();
+        let retirement = self.retirement(ids);
         Settlement::new(outbox, unpublished, retried).retiring(retirement)
     }
 

@@ -5,12 +5,12 @@
 //! at a time, and one for all chunks that are acknowledged by then. When a chunk
 //! fails, those behind it are given up with it, and are read again.
 
-use std::{collections::VecDeque, future::pending, time::Instant};
+use std::{collections::VecDeque, future::pending, sync::Arc, time::Instant};
 
 use outbox_sidecar_core::window::{Cursor, Position};
 use tokio::task::JoinHandle;
 
-use super::{lease::Lane, publisher::InFlight};
+use super::{claim::RowId, lease::Lane, publisher::InFlight};
 use crate::error::Error;
 
 /// Small chunks that may be under way at a time.
@@ -34,7 +34,7 @@ pub(super) struct Sent {
     pub(super) in_flight: InFlight,
     pub(super) facts: Facts,
     /// Of the rows, if they have to be retired.
-    pub(super) ids: Vec<(Position, String)>,
+    pub(super) ids: Arc<[RowId]>,
 }
 
 /// What is told of a chunk when it is published.
@@ -57,6 +57,8 @@ pub(super) struct Storing {
     pub(super) cursor: Cursor,
     /// The chunks before it.
     pub(super) chunks: Vec<Facts>,
+    /// Of their rows that are retired with it.
+    pub(super) ids: Vec<Arc<[RowId]>>,
     pub(super) task: JoinHandle<Result<Instant, Error>>,
 }
 
@@ -128,6 +130,13 @@ impl UnderWay {
         }
     }
 
+    /// Of all rows that are still to be retired.
+    pub(super) fn positions(&self) -> Vec<Position> {
+        let storing = self.storing.iter().flat_map(|storing| &storing.ids);
+        let sent = self.chunks.iter().map(|chunk| &chunk.ids);
+        storing.chain(sent).flat_map(|ids| ids.iter()).map(|row| row.position).collect()
+    }
+
     /// Takes the cursor that is stored, if one is.
     pub(super) fn take_stored(&mut self) -> Option<Stored> {
         self.stored.take()
@@ -148,26 +157,19 @@ impl UnderWay {
         self.chunks.iter().any(|chunk| chunk.in_flight.has_failed())
     }
 
-    /// Takes the first chunk if it is acknowledged, with those behind it that are too and
-    /// have nothing to be stored but the same buckets' cursor.
+    /// Takes the first chunk if it is acknowledged, with those behind it that are too, are of
+    /// the same buckets and lack no rows.
     pub(super) fn take_acknowledged(&mut self) -> Vec<Sent> {
         let mut taken: Vec<Sent> = Vec::new();
         while let Some(chunk) = self.chunks.pop_front_if(|chunk| {
-            let alike = taken
-                .first()
-                .is_none_or(|first| first.has_no_consequences() && first.lane.is_same(&chunk.lane));
-            let alone = taken.is_empty() || chunk.has_no_consequences();
+            let alike = taken.first().is_none_or(|first| {
+                !first.in_flight.lacks_rows() && first.lane.is_same(&chunk.lane)
+            });
+            let alone = taken.is_empty() || !chunk.in_flight.lacks_rows();
             alike && alone && chunk.in_flight.tally().is_complete()
         }) {
             taken.push(chunk);
         }
         taken
-    }
-}
-
-impl Sent {
-    /// Whether nothing is to be stored but the cursor.
-    pub(super) fn has_no_consequences(&self) -> bool {
-        !self.in_flight.lacks_rows() && self.ids.is_empty()
     }
 }

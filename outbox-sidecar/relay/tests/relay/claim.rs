@@ -3,11 +3,13 @@
 use std::{collections::HashMap, time::Duration};
 
 use outbox_sidecar::{
+    database::table::check_outbox,
     error::Error,
     outbox::{
-        lease::Leases,
+        claim::RowId,
+        lease::{Lane, Leases},
         retention::purge_outbox,
-        settlement::{Retirement, Settlement},
+        source::Source,
     },
 };
 use outbox_sidecar_core::config::Config;
@@ -187,16 +189,24 @@ async fn a_relay_that_lost_its_lease_can_neither_delete_nor_mark() {
     let id: String =
         bench.client.query_one("SELECT id::text FROM event", &[]).await.unwrap().get(0);
     let outbox = &config(&bench, json!({})).outboxes[0];
-    for statement in [
-        "DELETE FROM event WHERE id = ANY($1::text[]::uuid[])",
-        "UPDATE event SET payload = NULL WHERE id = ANY($1::text[]::uuid[])",
-    ] {
-        let retirement = Retirement { statement, ids: vec![id.clone()] };
-        let settlement = Settlement::new(outbox, Vec::new(), Vec::new()).retiring(Some(retirement));
-        let result = stale.advance(&lane, &lane.cursor, Some(&settlement)).await;
+    let table = check_outbox(&pool.get().await.unwrap(), outbox).await.unwrap();
+    let source = Source::new(outbox, &table, None);
+    let rows = [RowId { position: 1, id: id.clone() }];
+    let settlement = source.settlement(outbox, Vec::new(), Vec::new(), &rows);
+    let result = stale.advance(&lane, &lane.cursor, Some(&settlement)).await;
+    assert!(matches!(result, Err(Error::LeaseLost { .. })), "{result:?}");
+    // As a part of the statement that stores the cursor; also where one bucket is still held.
+    let held = other.lanes().remove(0);
+    let partly = Lane { epochs: vec![held.epochs[0], 1], ..held.clone() };
+    for (leases, lane) in [(&stale, &lane), (&other, &partly)] {
+        let retiring = source.retire().map(|retire| (retire.clone(), vec![rows.clone().into()]));
+        let result = leases.store(lane, &lane.cursor, retiring).await;
         assert!(matches!(result, Err(Error::LeaseLost { .. })), "{result:?}");
     }
-    assert_eq!(count(&bench, "payload IS NOT NULL").await, 1);
+    assert_eq!(count(&bench, "true").await, 1);
+    let retiring = source.retire().map(|retire| (retire.clone(), vec![rows.into()]));
+    other.store(&held, &held.cursor, retiring).await.unwrap();
+    assert_eq!(count(&bench, "true").await, 0);
 }
 
 #[tokio::test]
@@ -205,23 +215,19 @@ async fn rows_that_another_tool_deletes_hold_up_nothing() {
     let sidecar = bench.start(&config(&bench, json!({ "chunk": { "rows": 3 } }))).await;
     add(&bench.client, "a", 0).await;
     wait_for_rows(&bench, "true", 0).await;
-    // What the sidecar has published and is about to delete is gone by then.
-    bench
-        .client
-        .batch_execute(
-            "CREATE FUNCTION gone() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                 DELETE FROM event WHERE number % 2 = 0;
-                 RETURN NULL;
-             END $$;
-             CREATE TRIGGER gone BEFORE UPDATE OF published ON outbox_sidecar.cursor FOR EACH STATEMENT
-                 EXECUTE FUNCTION gone()",
-        )
-        .await
-        .unwrap();
+    // What the sidecar has published and waits to delete is gone by then.
+    let mut tool = bench.database.connect().await.unwrap();
+    let transaction = tool.transaction().await.unwrap();
+    let lock = "SELECT FROM outbox_sidecar.cursor FOR UPDATE";
+    transaction.execute(lock, &[]).await.unwrap();
     for number in 1..=20 {
         add(&bench.client, "a", number).await;
     }
     sidecar.wake().await;
+    let mut listener = bench.listen();
+    listener.wait_for(4).await;
+    transaction.execute("DELETE FROM event WHERE number % 2 = 0", &[]).await.unwrap();
+    transaction.commit().await.unwrap();
     wait_for_rows(&bench, "true", 0).await;
 }
 

@@ -79,6 +79,17 @@ pub(super) const ADVANCE: &str = "
     FROM unnest($7::int4[], $8::int8[]) AS mine(bucket, epoch)
     WHERE c.outbox = $1 AND c.owner = $2 AND c.bucket = mine.bucket AND c.epoch = mine.epoch";
 
+/// Within [`advance_and`]: whether the relay still holds all of the lane's buckets.
+pub const STORED_EVERYWHERE: &str = "(SELECT count(*) FROM advanced) = cardinality($7::int4[])";
+
+/// [`ADVANCE`] that returns in how many buckets it stored the cursor, with another
+/// statement in the same one.
+pub(super) fn advance_and(other: &str) -> String {
+    format!(
+        "WITH advanced AS ({ADVANCE} RETURNING 1), other AS ({other}) SELECT count(*) FROM advanced"
+    )
+}
+
 /// The values of [`ADVANCE`].
 pub(super) struct Advance {
     pub(super) outbox: String,
