@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use clap::{Parser, ValueEnum, value_parser};
 
 use bench::{
-    claim, drain, drain::Drain, idle, ingest, latency::Pace, live, orders, orders::Orders,
-    report::Report, stack::Stack, steady,
+    claim, drain, drain::Drain, idle, idle::Idle, ingest, latency::Pace, live, orders,
+    orders::Orders, report::Report, stack::Stack, steady,
 };
 
 /// Measure how fast outbox rows are relayed, and read back whether all of them arrived once and in
@@ -40,8 +40,8 @@ struct Arguments {
     /// Seconds that a steady stream lasts. Default: 60; with --quick 10.
     #[arg(long, value_parser = value_parser!(u64).range(1..=3600))]
     seconds: Option<u64>,
-    /// Rows a second of the steady streams.
-    #[arg(long, value_delimiter = ',', default_value = "500,2000")]
+    /// Rows a second of the steady streams. Default: 100,500,2000,10000; with --quick 500,2000.
+    #[arg(long, value_delimiter = ',', value_parser = value_parser!(u32).range(1..=1_000_000))]
     rates: Vec<u32>,
     /// Live connections. Default: 5000; with --quick 500.
     #[arg(long, value_parser = value_parser!(u32).range(1..=9_000))]
@@ -69,7 +69,7 @@ enum Workload {
     Latency,
     /// A backlog behind a held transaction.
     Held,
-    /// Nothing to do.
+    /// Nothing to do: by the number of buckets, and beside many rows that are published.
     Idle,
     /// Orders at the whole shop: one at a time, and as many as it takes.
     Orders,
@@ -109,13 +109,18 @@ impl Arguments {
             steady::backlog(&stack, choose(300_000, 100_000), runs, &mut report).await?;
         }
         if self.wants(Workload::Latency) {
-            for rate in &self.rates {
-                let pace = Pace { rate: (*rate).max(1), time, payload: 200 };
+            let defaults: &[u32] =
+                if self.quick { &[500, 2_000] } else { &[100, 500, 2_000, 10_000] };
+            let given = self.rates.as_slice();
+            for rate in if given.is_empty() { defaults } else { given } {
+                let pace = Pace { rate: *rate, time, payload: 200 };
                 steady::run(&stack, pace, runs, &mut report).await?;
             }
         }
         if self.wants(Workload::Idle) {
-            idle::run(&stack, time, &mut report).await?;
+            let all = [Idle::Buckets(8), Idle::Buckets(1), Idle::Buckets(64), Idle::Retained];
+            let cases = if self.quick { &all[..1] } else { &all };
+            idle::run(&stack, cases, time, &mut report).await?;
         }
         if self.wants(Workload::Orders) {
             let single = usize::try_from(choose(200, 50))?;

@@ -17,6 +17,7 @@ use shop_tests::{
 use test_support::{
     demo_token,
     kafka::Server,
+    process::Signal,
     shop::{Shop, ShopOptions},
 };
 use tokio::time::timeout;
@@ -91,17 +92,18 @@ pub async fn run(stack: &Stack, orders: Orders, report: &mut Report) -> anyhow::
         println!("{name}: run {run} of {}", orders.runs);
         let plain = plain_inserts(&shop, orders.burst).await?;
         report.add(&name, "plain inserts", "orders/s", plain);
-        let (placed, audit) = burst(&client, orders.burst).await?;
-        if let Some(violation) = audit.violations.first() {
-            bail!("{} violations in the books, the first: {violation}", audit.violations.len());
-        }
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        let count = placed.orders.len() as f64;
-        let rate = |time: Duration| count / time.as_secs_f64();
-        report.add(&name, "POST", "orders/s", rate(placed.posting)).beside("plain inserts");
+        let (placed, audit) = with_frozen_sidecars(&shop, &client, orders.burst).await?;
+        balanced(&audit)?;
         report
-            .add(&name, "POST until all are final", "orders/s", rate(placed.settling))
+            .add(&name, "POST, sidecars frozen", "orders/s", placed.per_second(placed.posting))
             .beside("plain inserts");
+        let (placed, audit) = burst(&client, orders.burst).await?;
+        balanced(&audit)?;
+        for (subject, time) in
+            [("POST", placed.posting), ("POST until all are final", placed.settling)]
+        {
+            report.add(&name, subject, "orders/s", placed.per_second(time)).beside("plain inserts");
+        }
     }
     shop.stop().await;
     Ok(())
@@ -141,6 +143,35 @@ pub async fn start(stack: &Stack, env: &[(&str, &str, &str)]) -> anyhow::Result<
 async fn burst(client: &Client, orders: usize) -> anyhow::Result<(Placed, Audit)> {
     let burst = Burst { orders, users: (orders / 10).max(1), connections: CONNECTIONS };
     let placed = burst.prepare(client).await?.run(PATIENCE).await?;
+    let audit = audit(client, &placed).await?;
+    Ok((placed, audit))
+}
+
+fn balanced(audit: &Audit) -> anyhow::Result<()> {
+    if let Some(violation) = audit.violations.first() {
+        bail!("{} violations in the books, the first: {violation}", audit.violations.len());
+    }
+    Ok(())
+}
+
+/// A burst whose orders are carried on only when all are placed: what remains while they are
+/// is the way of a POST itself, beside nothing else.
+async fn with_frozen_sidecars(
+    shop: &Shop,
+    client: &Client,
+    orders: usize,
+) -> anyhow::Result<(Placed, Audit)> {
+    let burst = Burst { orders, users: (orders / 10).max(1), connections: CONNECTIONS };
+    let prepared = burst.prepare(client).await?;
+    let signal = |signal: Signal| {
+        for part in shop.parts().iter().filter(|part| part.name().ends_with("-sidecar")) {
+            part.process().signal(signal);
+        }
+    };
+    signal(Signal::STOP);
+    let posted = prepared.post().await;
+    signal(Signal::CONT);
+    let placed = posted?.settled(PATIENCE).await?;
     let audit = audit(client, &placed).await?;
     Ok((placed, audit))
 }

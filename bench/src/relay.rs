@@ -33,6 +33,10 @@ pub struct Setup {
     pub delivery: &'static str,
     /// `append` or `claim`.
     pub engine: &'static str,
+    /// Ordered parts of the table.
+    pub buckets: u16,
+    /// How long published rows are kept.
+    pub retention: &'static str,
     /// Rows and bytes of a chunk, if not the default.
     pub chunk: Option<(u32, u32)>,
 }
@@ -41,7 +45,15 @@ impl Setup {
     /// Everything as by default.
     pub fn new(outbox: impl Into<String>, topic: impl Into<String>) -> Self {
         let (outbox, topic) = (outbox.into(), topic.into());
-        Self { outbox, topic, delivery: "idempotent", engine: "append", chunk: None }
+        Self {
+            outbox,
+            topic,
+            delivery: "idempotent",
+            engine: "append",
+            buckets: 8,
+            retention: "7d",
+            chunk: None,
+        }
     }
 }
 
@@ -52,7 +64,8 @@ impl Setup {
 pub fn configuration(kafka: &kafka::Server, setup: &Setup) -> anyhow::Result<Config> {
     let mut outbox = json!({
         "name": setup.outbox, "table": "outbox", "topic": setup.topic,
-        "delivery": setup.delivery, "engine": setup.engine,
+        "delivery": setup.delivery, "engine": setup.engine, "buckets": setup.buckets,
+        "retention": setup.retention,
     });
     if let Some((rows, bytes)) = setup.chunk {
         outbox["chunk"] = json!({ "rows": rows, "bytes": bytes });

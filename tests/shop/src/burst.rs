@@ -40,6 +40,15 @@ pub struct Placed {
     pub settling: Duration,
 }
 
+impl Placed {
+    /// How many orders a second that is, in such a time.
+    pub fn per_second(&self, time: Duration) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let count = self.orders.len() as f64;
+        count / time.as_secs_f64()
+    }
+}
+
 /// A burst whose accounts are open.
 pub struct Prepared {
     client: Client,
@@ -150,14 +159,21 @@ impl Prepared {
     /// The shop refuses or stays away, or an order does not become final
     /// within `patience` after the last was placed.
     pub async fn run(self, patience: Duration) -> anyhow::Result<Placed> {
+        self.post().await?.settled(patience).await
+    }
+
+    /// Places the orders, and waits for nothing but the answers.
+    ///
+    /// # Errors
+    /// The shop refuses or stays away.
+    pub async fn post(self) -> anyhow::Result<Posted> {
         let started = Instant::now();
         let orders: Vec<Uuid> = stream::iter(0..self.burst.orders)
             .map(|number| self.place(number))
             .buffer_unordered(self.burst.connections)
             .try_collect()
             .await?;
-        let posting = started.elapsed();
-        self.settle(orders, started, posting, patience).await
+        Ok(Posted { posting: started.elapsed(), prepared: self, orders, started })
     }
 
     async fn settle(
@@ -174,6 +190,25 @@ impl Prepared {
             .try_collect::<Vec<_>>()
             .await?;
         Ok(Placed { deposits: self.deposits, orders, posting, settling: started.elapsed() })
+    }
+}
+
+/// A burst whose orders are placed, and may not be final yet.
+pub struct Posted {
+    prepared: Prepared,
+    orders: Vec<Uuid>,
+    started: Instant,
+    posting: Duration,
+}
+
+impl Posted {
+    /// Waits until each order is final.
+    ///
+    /// # Errors
+    /// One does not become so within `patience`.
+    pub async fn settled(self, patience: Duration) -> anyhow::Result<Placed> {
+        let Self { prepared, orders, started, posting } = self;
+        prepared.settle(orders, started, posting, patience).await
     }
 }
 
