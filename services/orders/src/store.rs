@@ -137,15 +137,17 @@ pub async fn list(
     after: &ByTime,
     limit: i64,
 ) -> Result<Vec<Order>, StoreError> {
+    // As a constant, so that the planner sees when the index `orders_unfinished` will do.
+    let of_status =
+        status.map_or(String::new(), |status| format!("AND status = '{}'", status.as_str()));
     let statement = client
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT id, user_id, amount, description, status, reason, created_at, updated_at \
-             FROM orders WHERE (created_at, id) < ($1, $2) AND ($4::text IS NULL OR status = $4) \
-             ORDER BY created_at DESC, id DESC LIMIT $3",
-        )
+             FROM orders WHERE (created_at, id) < ($1, $2) {of_status} \
+             ORDER BY created_at DESC, id DESC LIMIT $3"
+        ))
         .await?;
-    let status = status.map(Status::as_str);
-    let rows = client.query(&statement, &[&after.created_at, &after.id, &limit, &status]).await?;
+    let rows = client.query(&statement, &[&after.created_at, &after.id, &limit]).await?;
     rows.iter().map(from_row).collect()
 }
 
