@@ -14,6 +14,7 @@ import { shortId } from '../../lib/shortId';
 import type { UserId } from '../../lib/userId';
 import type { LedgerEntry } from './accountApi';
 import { useAccount, useLedger } from './accountQueries';
+import classes from './LedgerTable.module.css';
 
 /** Every movement of the account, newest first. */
 export function LedgerTable({ userId }: { userId: UserId }) {
@@ -105,12 +106,12 @@ function LedgerRow({ entry }: { entry: LedgerEntry }) {
           )}
         </Text>
       </Table.Td>
-      <Table.Td ta="right">
+      <Table.Td className={classes.amount ?? ''}>
         <Text span size="sm" fw={600} c={isNegative(entry.amount) ? 'red' : 'teal'}>
           <MoneyText value={entry.amount} signed />
         </Text>
       </Table.Td>
-      <Table.Td ta="right">
+      <Table.Td className={classes.amount ?? ''}>
         <Text span size="sm">
           <MoneyText value={entry.balanceAfter} />
         </Text>

@@ -60,7 +60,7 @@ export function NoticeCenter() {
           </ActionIcon>
         </Popover.Target>
       </Indicator>
-      <Popover.Dropdown p={0} aria-labelledby={titleId}>
+      <Popover.Dropdown p={0} aria-labelledby={titleId} data-notice-center>
         <Group justify="space-between" px="md" pt="sm" pb="xs" wrap="nowrap">
           <Title order={2} size="h5" id={titleId}>
             {messages.notices.title}
