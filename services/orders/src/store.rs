@@ -191,6 +191,8 @@ pub struct Ended {
 
 /// Ends open orders, each told of once, as their payments came out; returns those that were open.
 ///
+/// `coalesce` keeps the planner from walking through all open orders by their index.
+///
 /// # Errors
 ///
 /// The database failed.
@@ -205,7 +207,8 @@ pub async fn end(
              outcome_received_at = (SELECT received_at FROM inbox WHERE message_id = told.event_id) \
              FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::timestamptz[]) \
                  AS told (id, status, reason, event_id, published_at) \
-             WHERE orders.id = told.id AND orders.status IN ('NEW', 'PENDING_PAYMENT') \
+             WHERE orders.id = told.id \
+             AND coalesce(orders.status) IN ('NEW', 'PENDING_PAYMENT') \
              RETURNING orders.id, user_id, amount, updated_at",
         )
         .await?;
