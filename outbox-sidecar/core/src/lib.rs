@@ -7,6 +7,7 @@
 //! - [`restore`]: what is concluded from a cursor of another database.
 //! - [`partition`]: daily partitions of an outbox.
 //! - [`chunk_size`]: how much goes to the broker at a time.
+//! - [`pace`]: how long the database is left alone between two looks at it.
 //! - [`share`] and [`lease`]: who publishes which part of an outbox, and how a
 //!   part passes from one relay to another.
 //! - [`record`]: from a row to a Kafka record; [`route`]: to its topic.
@@ -35,6 +36,7 @@ pub mod failure;
 pub mod horizon;
 pub mod lease;
 pub mod live_feed;
+pub mod pace;
 pub mod parked;
 pub mod partition;
 pub mod record;

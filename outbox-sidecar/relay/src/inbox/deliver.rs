@@ -35,6 +35,11 @@ pub(super) const MAXIMUM_QUEUED_BYTES: usize = 16 << 20;
 /// Bytes per request; one larger message still goes, alone.
 pub(super) const MAXIMUM_REQUEST_BYTES: usize = 1 << 20;
 
+/// How long messages wait for others to go with them while a request is under way: an
+/// application that is asked all the time is asked less often, and one that is slow is still
+/// asked several things at once.
+const GATHER: Duration = Duration::from_millis(20);
+
 /// What the ingestion tells the delivery.
 pub enum Work {
     /// Messages to deliver, those of one key in order.
@@ -73,6 +78,8 @@ pub struct Delivery {
     limit: BatchLimit,
     concurrency: usize,
     in_flight: FuturesUnordered<BoxFuture<'static, Delivered>>,
+    /// When the last request went out.
+    sent_at: Instant,
     inbox: String,
     applied: Arc<dyn Fn() + Send + Sync>,
     metrics: InboxMetrics,
@@ -101,6 +108,7 @@ impl Delivery {
             },
             concurrency: usize::from(deliver.requests.concurrency),
             in_flight: FuturesUnordered::new(),
+            sent_at: Instant::now(),
             inbox: relay.config.name.clone(),
             applied: Arc::clone(&relay.applied),
             metrics: relay.metrics.clone(),
@@ -120,8 +128,11 @@ impl Delivery {
     ) -> Result<(), Error> {
         loop {
             self.dispatch();
-            let wakeup =
-                self.scheduler.next_wakeup().filter(|_| self.in_flight.len() < self.concurrency);
+            let wakeup = [self.scheduler.next_wakeup(), self.gathers_until(Instant::now())]
+                .into_iter()
+                .flatten()
+                .min()
+                .filter(|_| self.in_flight.len() < self.concurrency);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -159,8 +170,19 @@ impl Delivery {
         Ok(())
     }
 
+    /// Until when the next request waits for a full batch, if it does: while another is under
+    /// way, which was sent a moment ago.
+    fn gathers_until(&self, now: Instant) -> Option<Instant> {
+        let waiting = self.scheduler.len() - self.scheduler.in_flight();
+        let gathers = !self.in_flight.is_empty() && (1..self.limit.messages).contains(&waiting);
+        Some(self.sent_at + GATHER).filter(|until| gathers && *until > now)
+    }
+
     fn dispatch(&mut self) {
         while self.in_flight.len() < self.concurrency {
+            if self.gathers_until(Instant::now()).is_some() {
+                return;
+            }
             let Some(batch) = self.scheduler.next_batch(Instant::now(), self.limit) else { return };
             let (endpoint, suspects) = (self.endpoint.clone(), self.suspects.clone());
             let request = async move {
@@ -177,6 +199,7 @@ impl Delivery {
                 Delivered { batch, answer, took: started.elapsed() }
             };
             self.in_flight.push(request.boxed());
+            self.sent_at = Instant::now();
         }
     }
 

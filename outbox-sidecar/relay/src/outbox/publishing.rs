@@ -114,6 +114,7 @@ impl Pass<'_> {
         drop(chunk);
         let much_is_left = self.size.ended(&filling);
         leave(client, full && much_is_left);
+        self.read_took = started.elapsed();
         let rows = filling.rows();
         if full && rows == 0 {
             // The producer has enough of what is before.

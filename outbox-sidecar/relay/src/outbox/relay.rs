@@ -9,6 +9,7 @@ use deadpool_postgres::{Client, Pool};
 use outbox_sidecar_core::{
     chunk_size::ChunkSize,
     config::{self, Delivery},
+    pace::Pace,
     record::Mapping,
     window::{Cursor, Position},
 };
@@ -105,6 +106,8 @@ impl OutboxRelay {
             loaded_at: Instant::now(),
             counted_at: Instant::now(),
             retry: Retry::new(self.config.chunk.size()),
+            read_took: Duration::ZERO,
+            pace: Pace::default(),
         };
         let result = match pass.repeat(stop).await {
             Ok(()) => pass.note().await,
@@ -169,6 +172,9 @@ pub(super) struct Pass<'a> {
     counted_at: Instant,
     /// When parked rows are tried again.
     pub(super) retry: Retry,
+    /// How long the last chunk was read.
+    pub(super) read_took: Duration,
+    pace: Pace,
 }
 
 impl Pass<'_> {
@@ -177,6 +183,7 @@ impl Pass<'_> {
         let poll = self.relay.config.poll;
         let mut wait = poll.minimum.get();
         let mut look_at = Instant::now();
+        let (mut poked, mut rest_until) = (false, Instant::now());
         let mut count = interval(COUNT_INTERVAL);
         count.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -201,7 +208,13 @@ impl Pass<'_> {
                         continue;
                     }
                 }
-                () = self.relay.wake.poked() => {}
+                () = self.relay.wake.poked(), if !poked => {
+                    poked = true;
+                    if rest_until > Instant::now() {
+                        continue;
+                    }
+                }
+                () = sleep_until(rest_until.into()), if poked => {}
                 () = sleep_until(self.retry.before(look_at).into()) => {}
             }
             if self.leases.held() == 0 {
@@ -209,13 +222,15 @@ impl Pass<'_> {
                 look_at = Instant::now() + poll.maximum.get();
                 continue;
             }
+            poked = false;
             let published = self.publish_all(stop).await?;
+            rest_until = Instant::now() + self.pace.rest(self.read_took);
             wait = if published > 0 {
                 poll.minimum.get()
             } else {
                 (wait * 2).clamp(poll.minimum.get(), poll.maximum.get())
             };
-            look_at = Instant::now() + wait;
+            look_at = (Instant::now() + wait).max(rest_until);
         }
     }
 
