@@ -68,6 +68,41 @@ pub async fn run(stack: &Stack, drain: Drain, report: &mut Report) -> anyhow::Re
     Ok(())
 }
 
+/// A backlog beside a tenth of it: whether a row costs more where there are many.
+///
+/// # Errors
+/// As of [`run`].
+pub async fn growth(
+    stack: &Stack,
+    rows: u32,
+    runs: usize,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let name = format!("growth to {}k", rows / 1000);
+    let subject = |rows: u32| format!("relay, {}k rows", rows / 1000);
+    let few = subject(rows / 10);
+    let mut backlogs = Vec::new();
+    for rows in [rows / 10, rows] {
+        let database = stack.database("growth").await?;
+        let client = database.connect().await?;
+        let setup = Setup::new("any", "any");
+        rows::make_table(&client, &relay::configuration(stack.kafka(), &setup)?).await?;
+        println!("{name}: writing {rows} rows, one per transaction");
+        rows::fill(&database, rows, 200).await?;
+        backlogs.push((rows, subject(rows), database));
+    }
+    for run in 1..=runs {
+        println!("{name}: run {run} of {runs}");
+        for (rows, subject, database) in &backlogs {
+            let topic = stack.kafka().topic("growth", PARTITIONS).await?;
+            let setup = Setup::new(format!("growth-{run}"), topic);
+            let figures = Drained { workload: &name, subject, rows: (*rows).into(), beside: &few };
+            figures.measure(stack, database, &setup, 1, report).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Where the figures of a drained backlog go.
 #[derive(Clone, Copy, Debug)]
 pub struct Drained<'a> {

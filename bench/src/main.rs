@@ -27,7 +27,8 @@ struct Arguments {
     /// Less of everything: under three minutes.
     #[arg(long)]
     quick: bool,
-    /// Rows of the backlog that is drained. Default: 1000000; with --quick 200000.
+    /// Rows of the backlog that is drained. Default: 1000000, and 10000000 of the larger one of
+    /// `growth`; with --quick 200000 and 1000000.
     #[arg(long, value_parser = value_parser!(u32).range(10_000..=100_000_000))]
     rows: Option<u32>,
     /// Bytes of the drained payloads; of larger ones than 200 as many fewer. Default: 200,2000;
@@ -61,6 +62,8 @@ struct Arguments {
 enum Workload {
     /// A backlog, as fast as possible.
     Drain,
+    /// A backlog beside one ten times as large.
+    Growth,
     /// A backlog by the engine that deletes what is published.
     Claim,
     /// Messages into an inbox and on to an application, as fast as possible.
@@ -99,8 +102,12 @@ impl Arguments {
                 drain::run(&stack, drain, &mut report).await?;
             }
         }
+        if self.wants(Workload::Growth) {
+            let rows = self.rows.unwrap_or(choose(10_000_000, 1_000_000));
+            drain::growth(&stack, rows, runs, &mut report).await?;
+        }
         if self.wants(Workload::Claim) {
-            claim::run(&stack, choose(200_000, 100_000), runs, &mut report).await?;
+            claim::run(&stack, choose(500_000, 100_000), runs, &mut report).await?;
         }
         if self.wants(Workload::Ingest) {
             ingest::run(&stack, choose(200_000, 50_000), runs, &mut report).await?;
