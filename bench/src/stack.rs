@@ -87,6 +87,9 @@ impl Stack {
         let text = |index: usize| row.get::<_, String>(index);
         Ok(Settings {
             processors: std::thread::available_parallelism().map_or(0, usize::from),
+            processor: of_machine("/proc/cpuinfo", "model name"),
+            memory: of_machine("/proc/meminfo", "MemTotal"),
+            librdkafka: rdkafka::util::get_rdkafka_version().1,
             postgresql: text(0),
             fsync: text(1),
             synchronous_commit: text(2),
@@ -102,6 +105,12 @@ impl Stack {
 pub struct Settings {
     /// Processors of this machine.
     pub processors: usize,
+    /// What they are, as the system tells it.
+    pub processor: String,
+    /// Its memory, with the unit.
+    pub memory: String,
+    /// The version of the Kafka client, of the relay and of what it is compared with.
+    pub librdkafka: String,
     /// PostgreSQL's version.
     pub postgresql: String,
     /// Its `fsync`.
@@ -114,6 +123,13 @@ pub struct Settings {
     pub acks: String,
     /// How producers compress.
     pub compression: String,
+}
+
+/// A value of Linux's account of the machine; empty elsewhere.
+fn of_machine(file: &str, name: &str) -> String {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.split_once(':'));
+    line.map_or_else(String::new, |(_, value)| value.trim().to_owned())
 }
 
 fn durable() -> postgres::Options {
