@@ -67,7 +67,7 @@ impl Producer {
         let client = kafka
             .client_config()
             .set("acks", "all")
-            .set("compression.type", "zstd")
+            .set("compression.type", "lz4")
             .set("linger.ms", "5")
             .set("queue.buffering.max.messages", "500000")
             .set("partitioner", "murmur2_random")

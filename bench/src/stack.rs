@@ -95,7 +95,7 @@ impl Stack {
             synchronous_commit: text(2),
             shared_buffers: text(3),
             acks: "all".to_owned(),
-            compression: "zstd".to_owned(),
+            compression: "lz4".to_owned(),
         })
     }
 }

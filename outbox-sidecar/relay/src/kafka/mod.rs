@@ -66,8 +66,9 @@ pub fn client_config(kafka: &config::Kafka) -> Result<ClientConfig, Error> {
 pub fn producer_config(kafka: &config::Kafka) -> Result<ClientConfig, Error> {
     let mut client = client_config(kafka)?;
     let defaults = [
-        ("linger.ms", "1"),
-        ("compression.type", "zstd"),
+        // A batch gathers what comes while the one before it is under way.
+        ("linger.ms", "0"),
+        ("compression.type", "lz4"),
         // Bounds the memory of messages under way.
         ("queue.buffering.max.kbytes", "32768"),
         ("queue.buffering.max.messages", "100000"),
