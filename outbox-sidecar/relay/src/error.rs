@@ -74,6 +74,9 @@ pub enum Error {
     /// TLS could not be set up.
     #[error("cannot set up TLS: {0}")]
     Tls(String),
+    /// The system has no more threads.
+    #[error("cannot start a thread for Kafka's answers: {0}")]
+    Thread(#[source] std::io::Error),
     /// A background task ended unexpectedly.
     #[error("{0} ended unexpectedly")]
     Ended(&'static str),
@@ -97,6 +100,7 @@ impl Error {
             | Self::LeaseLost { .. }
             | Self::Fenced { .. }
             | Self::AnotherDatabase
+            | Self::Thread(_)
             | Self::Ended(_) => Class::Outage,
             Self::Database { source, .. } => source.code().map_or(Class::Outage, |code| {
                 // 42: undefined table or column, insufficient privilege, syntax.

@@ -1,6 +1,7 @@
 //! Kafka clients as the sidecar sets them up.
 
 pub mod log;
+pub mod polled_producer;
 pub mod topics;
 
 use outbox_sidecar_core::config;

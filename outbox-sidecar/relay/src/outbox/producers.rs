@@ -17,9 +17,8 @@ use futures::future::try_join_all;
 use outbox_sidecar_core::config;
 use rdkafka::{
     ClientConfig,
-    config::FromClientConfigAndContext as _,
     error::{KafkaError, KafkaResult, RDKafkaErrorCode},
-    producer::{Producer as _, PurgeConfig, ThreadedProducer},
+    producer::{Producer as _, PurgeConfig},
 };
 use tokio::{task::spawn_blocking, time::sleep};
 
@@ -27,6 +26,7 @@ use crate::{
     error::Error,
     kafka::{
         log::{BrokerHealth, Context},
+        polled_producer::PolledProducer,
         producer_config,
     },
 };
@@ -39,7 +39,7 @@ const SLICE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A producer of the sidecar's.
-pub type Producer = Arc<ThreadedProducer<Context>>;
+pub type Producer = Arc<PolledProducer>;
 
 /// The producers of an outbox; clones share them.
 #[derive(Clone)]
@@ -248,9 +248,7 @@ async fn introduce(
 }
 
 fn create(config: &ClientConfig, context: &Context) -> Result<Producer, Error> {
-    ThreadedProducer::from_config_and_context(config, context.clone())
-        .map(Arc::new)
-        .map_err(Error::kafka("set up the Kafka producer"))
+    PolledProducer::new(config, context.clone()).map(Arc::new)
 }
 
 /// Makes a blocking call until it is answered. Dropping the future leaves at most
