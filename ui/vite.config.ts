@@ -84,14 +84,8 @@ export default defineConfig({
     // Tells the check of the bundle's budget what the first load consists of.
     manifest: true,
   },
-  server: { host: true, port: 3000, strictPort: true, proxy },
-  preview: {
-    host: true,
-    port: 3000,
-    strictPort: true,
-    proxy,
-    headers: securityHeaders,
-  },
+  server: { port: 3000, strictPort: true, proxy },
+  preview: { port: 3000, strictPort: true, proxy, headers: securityHeaders },
   test: {
     environment: 'jsdom',
     setupFiles: ['src/test/setup.ts'],

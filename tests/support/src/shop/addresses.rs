@@ -45,19 +45,17 @@ pub struct Addresses {
 
 impl Addresses {
     /// The ports of `make run`, each raised by `offset`, so that two checkouts can run side by
-    /// side. Only the gateway and the UI can be reached from other machines.
+    /// side. No other machine reaches them, as anyone may sign in as anyone.
     ///
     /// `offset` must leave the ports below 65536: at most 46000.
     pub fn fixed(offset: u16) -> Self {
         let local =
             |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port.saturating_add(offset)));
-        let public =
-            |port: u16| SocketAddr::from((Ipv4Addr::UNSPECIFIED, port.saturating_add(offset)));
         Self {
             postgres: 15432_u16.saturating_add(offset),
             kafka: 19092_u16.saturating_add(offset),
             kafka_controller: 19093_u16.saturating_add(offset),
-            gateway: public(8080),
+            gateway: local(8080),
             gateway_admin: local(9080),
             gateway_inbox: local(8090),
             gateway_sidecar: local(9180),
@@ -73,7 +71,7 @@ impl Addresses {
                 inbox: local(8092),
                 sidecars: vec![local(9182)],
             },
-            ui: public(3000),
+            ui: local(3000),
         }
     }
 
@@ -165,8 +163,6 @@ impl Addresses {
 
     /// The URL under which this machine reaches a listener, without a slash at the end.
     pub(crate) fn url(address: SocketAddr) -> String {
-        let host =
-            if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
-        format!("http://{}", SocketAddr::new(host, address.port()))
+        format!("http://{address}")
     }
 }
