@@ -216,6 +216,9 @@ impl ToSql for Id<'_> {
     to_sql_checked!();
 }
 
+/// The rows of a chunk.
+pub type RowIds = Arc<[RowId]>;
+
 /// What a row is retired by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowId {

@@ -28,7 +28,7 @@ use self::statements::Advance;
 pub use self::statements::STORED_EVERYWHERE;
 use super::{
     buckets::change_of_buckets,
-    claim::{Id, Retire, RowId},
+    claim::{Id, Retire, RowIds},
     settlement::Settlement,
 };
 use crate::error::Error;
@@ -279,7 +279,7 @@ impl Leases {
         &self,
         lane: &Lane,
         cursor: &Cursor,
-        retiring: Option<(Arc<Retire>, Vec<Arc<[RowId]>>)>,
+        retiring: Option<(Arc<Retire>, Vec<RowIds>)>,
     ) -> impl Future<Output = Result<Instant, Error>> + Send + use<> {
         let advance = self.advance_of(lane, cursor);
         let pool = self.pool.clone();

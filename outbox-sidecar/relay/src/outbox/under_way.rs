@@ -5,12 +5,12 @@
 //! at a time, and one for all chunks that are acknowledged by then. When a chunk
 //! fails, those behind it are given up with it, and are read again.
 
-use std::{collections::VecDeque, future::pending, sync::Arc, time::Instant};
+use std::{collections::VecDeque, future::pending, time::Instant};
 
 use outbox_sidecar_core::window::{Cursor, Position};
 use tokio::task::JoinHandle;
 
-use super::{claim::RowId, lease::Lane, publisher::InFlight};
+use super::{claim::RowIds, lease::Lane, publisher::InFlight};
 use crate::error::Error;
 
 /// Small chunks that may be under way at a time.
@@ -34,7 +34,7 @@ pub(super) struct Sent {
     pub(super) in_flight: InFlight,
     pub(super) facts: Facts,
     /// Of the rows, if they have to be retired.
-    pub(super) ids: Arc<[RowId]>,
+    pub(super) ids: RowIds,
 }
 
 /// What is told of a chunk when it is published.
@@ -58,7 +58,7 @@ pub(super) struct Storing {
     /// The chunks before it.
     pub(super) chunks: Vec<Facts>,
     /// Of their rows that are retired with it.
-    pub(super) ids: Vec<Arc<[RowId]>>,
+    pub(super) ids: Vec<RowIds>,
     pub(super) task: JoinHandle<Result<Instant, Error>>,
 }
 
