@@ -10,6 +10,7 @@ pub mod live;
 pub mod memory;
 pub mod orders;
 pub mod pipe;
+pub mod proc;
 pub mod producer;
 pub mod progress;
 pub mod relay;

@@ -5,6 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::proc;
+
 /// How often it is looked at.
 const SAMPLE: Duration = Duration::from_millis(100);
 
@@ -29,7 +31,6 @@ pub async fn sample(process: u32, into: Arc<Mutex<Vec<Sample>>>) {
 
 /// Bytes of a process that are resident; none if there is no such process.
 pub fn resident(process: u32) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
+    let value = proc::field(&format!("/proc/{process}/status"), "VmRSS")?;
+    Some(value.trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
 }

@@ -17,6 +17,9 @@ use rdkafka::{
 };
 use test_support::kafka::Server;
 
+/// As the relay's, by default.
+pub const COMPRESSION: &str = "lz4";
+
 const FLUSH: Duration = Duration::from_secs(60);
 
 /// Sends records as fast as the broker takes them.
@@ -67,7 +70,7 @@ impl Producer {
         let client = kafka
             .client_config()
             .set("acks", "all")
-            .set("compression.type", "lz4")
+            .set("compression.type", COMPRESSION)
             .set("linger.ms", "5")
             .set("queue.buffering.max.messages", "500000")
             .set("partitioner", "murmur2_random")

@@ -6,6 +6,8 @@ use test_support::{
     postgres::{self, Cluster, TestDatabase},
 };
 
+use crate::{proc, producer::COMPRESSION};
+
 /// A PostgreSQL and a Kafka, started for the run or given.
 #[derive(Debug)]
 pub struct Stack {
@@ -87,15 +89,15 @@ impl Stack {
         let text = |index: usize| row.get::<_, String>(index);
         Ok(Settings {
             processors: std::thread::available_parallelism().map_or(0, usize::from),
-            processor: of_machine("/proc/cpuinfo", "model name"),
-            memory: of_machine("/proc/meminfo", "MemTotal"),
+            processor: proc::field("/proc/cpuinfo", "model name"),
+            memory: proc::field("/proc/meminfo", "MemTotal"),
             librdkafka: rdkafka::util::get_rdkafka_version().1,
             postgresql: text(0),
             fsync: text(1),
             synchronous_commit: text(2),
             shared_buffers: text(3),
             acks: "all".to_owned(),
-            compression: "lz4".to_owned(),
+            compression: COMPRESSION.to_owned(),
         })
     }
 }
@@ -105,10 +107,10 @@ impl Stack {
 pub struct Settings {
     /// Processors of this machine.
     pub processors: usize,
-    /// What they are, as the system tells it.
-    pub processor: String,
-    /// Its memory, with the unit.
-    pub memory: String,
+    /// What they are, if the system tells it.
+    pub processor: Option<String>,
+    /// Its memory, with the unit, likewise.
+    pub memory: Option<String>,
     /// The version of the Kafka client, of the relay and of what it is compared with.
     pub librdkafka: String,
     /// PostgreSQL's version.
@@ -123,13 +125,6 @@ pub struct Settings {
     pub acks: String,
     /// How producers compress.
     pub compression: String,
-}
-
-/// A value of Linux's account of the machine; empty elsewhere.
-fn of_machine(file: &str, name: &str) -> String {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name)?.split_once(':'));
-    line.map_or_else(String::new, |(_, value)| value.trim().to_owned())
 }
 
 fn durable() -> postgres::Options {
