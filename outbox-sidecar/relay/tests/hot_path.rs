@@ -2,11 +2,7 @@
 //! number that is the same on every machine, busy or not. It is counted on the only thread of
 //! the runtime, with the database client's part of the work.
 
-#![allow(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test fails by panicking, in its helpers too"
-)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 use outbox_sidecar::{
     database,

@@ -19,11 +19,11 @@ use crate::error::Error;
 ///
 /// `rdkafka` waits for the whole milliseconds that are left and asks again without a pause for
 /// the rest. Of an even 100 ms nearly one is left, ten times a second: 1 % of a core, which its
-/// own `ThreadedProducer` takes. Of this, nothing is.
+/// own `ThreadedProducer` takes. Of this nothing is left, unless an answer has come meanwhile.
 const WAIT: Duration = Duration::from_micros(100_100);
 
-/// Answers are told to the [`Context`]. Dropping it gives up what is not acknowledged, and
-/// blocks for up to 100 ms.
+/// Answers are told to the [`Context`]. Dropping it blocks, for 100 ms at most until the thread
+/// has ended and half a second at most until what is not acknowledged is given up.
 pub struct PolledProducer {
     producer: Arc<BaseProducer<Context>>,
     stop: Arc<AtomicBool>,

@@ -216,7 +216,7 @@ impl ToSql for Id<'_> {
     to_sql_checked!();
 }
 
-/// The rows of a chunk.
+/// What the rows of a chunk are retired by, in their order.
 pub type RowIds = Arc<[RowId]>;
 
 /// What a row is retired by.
