@@ -2,15 +2,13 @@
 # Starts a shop of its own, walks through its API with the Postman collection, and lets
 # schemathesis try what the description allows and what it does not, for a bounded time.
 # Programs: node, python3, and local-stack from LOCAL_STACK (target/release) with the
-# programs beside it. Ports are those of `make run` plus PORT_OFFSET (20000).
+# programs beside it.
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
 
 local_stack=${LOCAL_STACK:-target/release/local-stack}
-offset=${PORT_OFFSET:-20000}
 seconds=${SECONDS_OF_TRYING:-90}
-gateway=http://127.0.0.1:$((8080 + offset))
 python=.dev/tools/api/bin
 data=$(mktemp --directory)
 # PostgreSQL runs under an account of its own where this runs as root.
@@ -22,7 +20,7 @@ fi
 "$python/pip" install --quiet --disable-pip-version-check --requirement tests/api/requirements.txt
 npm --prefix tests/api ci --no-audit --no-fund --silent
 
-"$local_stack" up --no-ui --port-offset "$offset" --data-dir "$data" > "$data/log" 2>&1 &
+"$local_stack" up --no-ui --free-ports --data-dir "$data" > "$data/log" 2>&1 &
 stack=$!
 finish() {
     code=$?
@@ -36,15 +34,22 @@ finish() {
 }
 trap finish EXIT
 
-echo "waiting for $gateway"
-for _ in {1..300}; do
-    kill -0 "$stack"
-    if curl --silent --fail --output /dev/null "$gateway/"; then
-        break
+echo "waiting for the shop"
+deadline=$((SECONDS + 180))
+until [[ -f $data/run/addresses.env ]]; do
+    if ! kill -0 "$stack" 2> /dev/null; then
+        echo "the shop has not started" >&2
+        exit 1
+    fi
+    if ((SECONDS >= deadline)); then
+        echo "the shop is not ready after 180 s" >&2
+        exit 1
     fi
     sleep 0.2
 done
-curl --silent --show-error --fail --output /dev/null "$gateway/"
+# shellcheck source=/dev/null
+. "$data/run/addresses.env"
+gateway=$SHOP_API_URL
 
 npx --prefix tests/api newman run postman/orders-and-payments.postman_collection.json \
     --env-var "baseUrl=$gateway" --timeout-request 10000 --reporters cli --color off

@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
 # Starts a whole shop of its own, beside any other, and runs the browser's tests
 # against it: scripts/browser-test.sh [playwright's arguments]. LOCAL_STACK is
-# the program that starts it; SHOP_PORT_OFFSET moves its ports.
+# the program that starts it.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 local_stack=${LOCAL_STACK:-target/release/local-stack}
-offset=${SHOP_PORT_OFFSET:-20000}
 data=$(mktemp -d "${TMPDIR:-/tmp}/shop-browser-test.XXXXXX")
 # PostgreSQL runs under an account of its own where this runs as root.
 chmod 711 "$data"
@@ -31,11 +30,11 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-"$local_stack" up --data-dir "$data" --port-offset "$offset" >"$log" 2>&1 &
+"$local_stack" up --free-ports --data-dir "$data" >"$log" 2>&1 &
 shop=$!
-echo "starting a shop with its web interface on port $((3000 + offset))"
+echo "starting a shop"
 deadline=$((SECONDS + 180))
-until grep -q 'everything is ready' "$log"; do
+until [[ -f $data/run/addresses.env ]]; do
   if ! kill -0 "$shop" 2>/dev/null; then
     echo "the shop has not started" >&2
     exit 1
@@ -47,6 +46,8 @@ until grep -q 'everything is ready' "$log"; do
   sleep 0.2
 done
 
-export SHOP_URL="http://127.0.0.1:$((3000 + offset))" SHOP_RUN_DIR="$data/run"
+# shellcheck source=/dev/null
+. "$data/run/addresses.env"
+export SHOP_URL=$SHOP_UI_URL SHOP_RUN_DIR="$data/run"
 cd tests/browser
 npx playwright test "${@:---project=system}"

@@ -44,17 +44,13 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// The ports of `make run`, each raised by `offset`, so that two checkouts can run side by
-    /// side. No other machine reaches them, as anyone may sign in as anyone.
-    ///
-    /// `offset` must leave the ports below 65536: at most 46000.
-    pub fn fixed(offset: u16) -> Self {
-        let local =
-            |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port.saturating_add(offset)));
+    /// The ports of `make run`. No other machine reaches them, as anyone may sign in as anyone.
+    pub fn fixed() -> Self {
+        let local = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self {
-            postgres: 15432_u16.saturating_add(offset),
-            kafka: 19092_u16.saturating_add(offset),
-            kafka_controller: 19093_u16.saturating_add(offset),
+            postgres: 15432,
+            kafka: 19092,
+            kafka_controller: 19093,
             gateway: local(8080),
             gateway_admin: local(9080),
             gateway_inbox: local(8090),

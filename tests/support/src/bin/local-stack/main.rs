@@ -1,5 +1,6 @@
 //! Runs the shop, or just its servers for tests, as processes of this machine.
 
+mod address_file;
 mod clean_data;
 mod data_lock;
 mod log;
@@ -37,9 +38,13 @@ enum Command {
         /// Leave out the web interface.
         #[arg(long)]
         no_ui: bool,
-        /// Add this to every port, to run beside another shop (with a --data-dir of its own).
-        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=46_000))]
-        port_offset: u16,
+        /// Use ports that are free instead of the documented ones, to run beside another shop (with
+        /// a --data-dir of its own).
+        ///
+        /// Where it then listens is said once everything is ready, and is in
+        /// <data-dir>/run/addresses.env.
+        #[arg(long)]
+        free_ports: bool,
     },
     /// Run a command with a throwaway PostgreSQL server and Kafka broker.
     ///
@@ -64,14 +69,14 @@ enum Command {
 async fn main() -> ExitCode {
     let default_data = || workspace_root().join(".dev/data");
     let done = match Cli::parse().command {
-        Command::Up { data_dir, no_ui, port_offset } => {
+        Command::Up { data_dir, no_ui, free_ports } => {
             // Two shops must not write over each other's files.
             let run_dir = match &data_dir {
                 Some(dir) => dir.join("run"),
                 None => workspace_root().join(".dev/run"),
             };
             let data_dir = data_dir.unwrap_or_else(default_data);
-            up::run(up::Settings { data_dir, run_dir, ui: !no_ui, port_offset }).await
+            up::run(up::Settings { data_dir, run_dir, ui: !no_ui, free_ports }).await
         }
         Command::TestEnv { command } => test_env::run(command).await,
         Command::CleanData { data_dir } => clean_data::run(&data_dir.unwrap_or_else(default_data)),

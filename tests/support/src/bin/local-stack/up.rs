@@ -10,6 +10,7 @@ use test_support::process::Output;
 use test_support::shop::{Addresses, Data, Part, Shop, ShopOptions};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::address_file::AddressFile;
 use crate::data_lock::DataLock;
 use crate::log;
 use crate::pid_files::PidFiles;
@@ -17,19 +18,21 @@ use crate::supervise::keep_running;
 
 pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
-    /// Holds process ids and written configurations.
+    /// Holds process ids, addresses and written configurations.
     pub(crate) run_dir: PathBuf,
     pub(crate) ui: bool,
-    pub(crate) port_offset: u16,
+    /// Whether to take free ports rather than the documented ones.
+    pub(crate) free_ports: bool,
 }
 
 pub(crate) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
-    let Settings { data_dir, run_dir, ui, port_offset } = settings;
+    let Settings { data_dir, run_dir, ui, free_ports } = settings;
     let mut stop = StopSignals::new().context("cannot listen for signals")?;
     let _lock = DataLock::acquire(&data_dir)?;
+    AddressFile::remove_stale(&run_dir);
     let begun = Instant::now();
     let options = ShopOptions {
-        addresses: Some(Addresses::fixed(port_offset)),
+        addresses: (!free_ports).then(Addresses::fixed),
         data: Data::Persistent(data_dir),
         ui,
         ..ShopOptions::default()
@@ -47,10 +50,12 @@ pub(crate) async fn run(settings: Settings) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::SUCCESS);
         }
     };
-    let pids = PidFiles::new(run_dir);
+    let pids = PidFiles::new(run_dir.clone());
     for part in shop.parts() {
         pids.write(part.name(), part.process().id());
     }
+    // Last: whoever waits for this file finds everything ready.
+    let _addresses = AddressFile::write(&run_dir, &shop)?;
     log::info(&welcome(&shop, ui, begun.elapsed().as_secs_f32()));
 
     let given_up = tokio::select! {
