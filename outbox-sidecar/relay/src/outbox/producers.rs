@@ -1,11 +1,12 @@
 //! The Kafka producers of an outbox: one for all buckets, or, with `delivery:
-//! transactional`, one for each.
+//! transactional`, two for each.
 //!
-//! The producer of a bucket has a name that every relay gives it, so that the
-//! broker knows them for one: it takes nothing more from the one before when the
-//! next has introduced itself. What a relay publishes of a chunk, it publishes in
-//! a transaction of each bucket, which a relay that has been replaced can no
-//! longer commit.
+//! The producers of a bucket have names that every relay gives them, so that the
+//! broker knows them for the same: it takes nothing more from those before when
+//! the next have introduced themselves. What a relay publishes of a chunk, it
+//! publishes in a transaction of each bucket, which a relay that has been replaced
+//! can no longer commit. A bucket's two producers take turns, so that one sends
+//! while the broker still commits what the other has sent.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -13,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use futures::future::try_join_all;
+use futures::future::{try_join, try_join_all};
 use outbox_sidecar_core::config;
 use rdkafka::{
     ClientConfig,
@@ -57,12 +58,39 @@ enum Kind {
     PerBucket { name: String, ready: BTreeMap<i32, Ready> },
 }
 
-/// A producer that has introduced itself.
+/// Producers that have introduced themselves.
 #[derive(Clone)]
 struct Ready {
     /// The bucket's, at that time.
     epoch: i64,
-    producer: Producer,
+    first: Producer,
+    second: Producer,
+}
+
+impl Ready {
+    fn both(&self) -> [&Producer; 2] {
+        [&self.first, &self.second]
+    }
+}
+
+/// Which of a bucket's two producers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Turn {
+    /// The one whose name ends with the bucket's number.
+    #[default]
+    First,
+    /// The one whose name has `-2` behind it.
+    Second,
+}
+
+impl Turn {
+    /// Whose turn is next.
+    pub fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
 }
 
 /// Transactions that have begun, by bucket.
@@ -82,7 +110,7 @@ impl Producers {
         Ok(Self { config, context, kind: Kind::One(producer) })
     }
 
-    /// A transactional producer for each of so many buckets, with this name and
+    /// Two transactional producers for each of so many buckets, with this name and
     /// the bucket's number. None is made yet.
     ///
     /// # Errors
@@ -92,7 +120,8 @@ impl Producers {
         let number = |key| config.get(key).and_then(|value| value.parse::<u64>().ok());
         let largest = number("message.max.bytes").unwrap_or(1_000_000).div_ceil(1024);
         let all = number("queue.buffering.max.kbytes").unwrap_or(32_768);
-        // Together they buffer no more than the one would, but each the largest message.
+        // Together they buffer no more than the one would, as one of two has nothing to send,
+        // but each the largest message.
         let each = (all / u64::from(buckets)).max(2 * largest);
         config.set("queue.buffering.max.kbytes", each.to_string());
         // A batch that is refused ends its transaction, so there is no gap to guard against.
@@ -111,7 +140,7 @@ impl Producers {
         matches!(self.kind, Kind::PerBucket { .. })
     }
 
-    /// Whether there is a producer for each of these buckets, by epoch, and no other.
+    /// Whether there are producers for each of these buckets, by epoch, and no other.
     pub fn are_of(&self, held: &BTreeMap<i32, i64>) -> bool {
         match &self.kind {
             Kind::One(_) => true,
@@ -121,7 +150,7 @@ impl Producers {
         }
     }
 
-    /// Introduces a producer for each of these buckets, by epoch, that has none of
+    /// Introduces the producers of each of these buckets, by epoch, that has none of
     /// the epoch yet: from then on the broker takes nothing from a relay that had
     /// the bucket before. Those of other buckets are dropped.
     ///
@@ -134,32 +163,41 @@ impl Producers {
         ready.retain(|bucket, ready| held.get(bucket) == Some(&ready.epoch));
         let missing = held.iter().filter(|(bucket, _)| !ready.contains_key(bucket));
         let introductions: Vec<_> = missing
-            .map(|(bucket, epoch)| {
-                let mut config = self.config.clone();
-                config.set("transactional.id", format!("{name}-{bucket}"));
-                introduce(config, self.context.clone(), *bucket, *epoch)
+            .map(|(&bucket, &epoch)| {
+                let introduced = |turn| {
+                    introduce(&self.config, &self.context, transactional_id(name, bucket, turn))
+                };
+                let both = try_join(introduced(Turn::First), introduced(Turn::Second));
+                async move {
+                    let (first, second) = both.await?;
+                    Ok::<_, Error>((bucket, Ready { epoch, first, second }))
+                }
             })
             .collect();
         ready.extend(try_join_all(introductions).await?);
         Ok(())
     }
 
-    /// The producer of a bucket's rows. With transactions, it is in one that is noted
-    /// in `begun`.
+    /// The producer of a bucket's rows. With transactions, it is the one whose turn it is,
+    /// and in one that is noted in `begun`; what it had begun before must be committed.
     ///
     /// # Errors
     /// Another relay has taken the bucket over.
-    pub fn of(&self, bucket: i32, begun: &mut Begun) -> Result<&Producer, Error> {
+    pub fn of(&self, bucket: i32, turn: Turn, begun: &mut Begun) -> Result<&Producer, Error> {
         let (name, ready) = match &self.kind {
             Kind::One(producer) => return Ok(producer),
             Kind::PerBucket { name, ready } => (name, ready),
         };
-        let fenced = || Error::Fenced { producer: format!("{name}-{bucket}") };
-        let Ready { producer, .. } = ready.get(&bucket).ok_or_else(fenced)?;
+        let id = || transactional_id(name, bucket, turn);
+        let ready = ready.get(&bucket).ok_or_else(|| Error::Fenced { producer: id() })?;
+        let producer = match turn {
+            Turn::First => &ready.first,
+            Turn::Second => &ready.second,
+        };
         if let Entry::Vacant(none) = begun.entry(bucket) {
-            producer.begin_transaction().map_err(|error| {
-                refused(error, &format!("{name}-{bucket}"), "begin a transaction of")
-            })?;
+            producer
+                .begin_transaction()
+                .map_err(|error| refused(error, &id(), "begin a transaction of"))?;
             none.insert(producer.clone());
         }
         Ok(producer)
@@ -185,12 +223,13 @@ impl Producers {
     /// An error of sending, or that another relay was the reason.
     pub fn explain(&self, error: KafkaError, action: &str) -> Error {
         if let Kind::PerBucket { name, ready } = &self.kind {
-            for (bucket, Ready { producer, .. }) in ready {
-                if let Some((code, _)) = producer.client().fatal_error()
-                    && is_fenced(code)
-                {
-                    return Error::Fenced { producer: format!("{name}-{bucket}") };
-                }
+            let fenced = |producer: &Producer| {
+                producer.client().fatal_error().is_some_and(|(code, _)| is_fenced(code))
+            };
+            if let Some((bucket, _)) =
+                ready.iter().find(|(_, ready)| ready.both().into_iter().any(fenced))
+            {
+                return Error::Fenced { producer: format!("{name}-{bucket}") };
             }
         }
         Error::Kafka { action: action.to_owned(), source: error }
@@ -220,7 +259,7 @@ impl Producers {
         match &self.kind {
             Kind::One(producer) => purge(producer),
             Kind::PerBucket { ready, .. } => {
-                ready.values().for_each(|ready| purge(&ready.producer))
+                ready.values().flat_map(Ready::both).for_each(purge);
             }
         }
     }
@@ -233,18 +272,26 @@ impl Producers {
     }
 }
 
+/// The same whichever relay asks.
+fn transactional_id(name: &str, bucket: i32, turn: Turn) -> String {
+    match turn {
+        Turn::First => format!("{name}-{bucket}"),
+        Turn::Second => format!("{name}-{bucket}-2"),
+    }
+}
+
 async fn introduce(
-    config: ClientConfig,
-    context: Context,
-    bucket: i32,
-    epoch: i64,
-) -> Result<(i32, Ready), Error> {
-    let producer = create(&config, &context)?;
-    let name = config.get("transactional.id").unwrap_or_default();
+    config: &ClientConfig,
+    context: &Context,
+    transactional_id: String,
+) -> Result<Producer, Error> {
+    let mut config = config.clone();
+    config.set("transactional.id", &transactional_id);
+    let producer = create(&config, context)?;
     call(&producer, |producer| producer.init_transactions(SLICE))
         .await
-        .map_err(|error| refused(error, name, "introduce the producer"))?;
-    Ok((bucket, Ready { epoch, producer }))
+        .map_err(|error| refused(error, &transactional_id, "introduce the producer"))?;
+    Ok(producer)
 }
 
 fn create(config: &ClientConfig, context: &Context) -> Result<Producer, Error> {

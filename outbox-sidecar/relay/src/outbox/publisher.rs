@@ -15,7 +15,7 @@ use rdkafka::{
 use tokio::time::sleep;
 
 use super::{
-    producers::{Begun, Producers},
+    producers::{Begun, Producers, Turn},
     row::OutboxRow,
     settlement::UnpublishedRow,
     tally::{Failures, Tally},
@@ -50,6 +50,8 @@ pub struct InFlight {
     /// Those that were not sent, and why.
     unsent: Vec<UnpublishedRow>,
     waiting: WaitingKeys,
+    /// Which of a bucket's producers sends them, if they are transactional.
+    turn: Turn,
     begun: Begun,
     /// Rows of the chunk were not even handed over.
     incomplete: bool,
@@ -186,7 +188,7 @@ impl Publisher {
         if let Some(timestamp) = content.timestamp {
             record = record.timestamp(timestamp);
         }
-        let producer = self.producers.of(row.bucket(), &mut in_flight.begun)?;
+        let producer = self.producers.of(row.bucket(), in_flight.turn, &mut in_flight.begun)?;
         loop {
             // Before, as the answer may come before the call returns.
             in_flight.tally.sent();
@@ -279,6 +281,11 @@ impl InFlight {
     /// more, it is for those to say why.
     pub fn behind_others() -> Self {
         Self { behind_others: true, ..Self::default() }
+    }
+
+    /// Rows that are sent in transactions of the producers whose turn it is.
+    pub fn in_turn(turn: Turn) -> Self {
+        Self { turn, ..Self::default() }
     }
 
     /// Whether some of the rows were not sent.

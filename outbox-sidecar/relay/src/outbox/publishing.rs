@@ -148,8 +148,11 @@ impl Pass<'_> {
         Ok((rows, !exhausted))
     }
 
-    /// Sends a chunk in one go, by bucket, when the transactions before are committed; none if
-    /// the lane is to be read anew then.
+    /// Sends a chunk in one go, by bucket, when all before it are acknowledged; none if the lane
+    /// is to be read anew then.
+    ///
+    /// The transactions of the last one may still be committed beside it, so the other producers
+    /// send this one.
     ///
     /// Each bucket's rows fill batches that way. As they trickle from the database each would
     /// have a few rows only, since as many producers times partitions share them.
@@ -159,13 +162,16 @@ impl Pass<'_> {
         mut rows: Vec<OutboxRow>,
         stop: &CancellationToken,
     ) -> Result<Option<InFlight>, Error> {
-        self.settle_all(stop).await?;
+        while !self.under_way.chunks.is_empty() {
+            self.settle_some(stop).await?;
+        }
         if stop.is_cancelled() || !self.leases.valid() || !self.leases.holds(lane) {
             return Ok(None);
         }
         // Stable: the rows of a key stay in order.
         rows.sort_by_key(OutboxRow::bucket);
-        let mut in_flight = InFlight::default();
+        self.turn = self.turn.other();
+        let mut in_flight = InFlight::in_turn(self.turn);
         for row in rows {
             loop {
                 match self.publisher.send(&row, &mut in_flight).await? {

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     identity::identity,
     lease::Leases,
-    producers::Producers,
+    producers::{Producers, Turn},
     publisher::{Acknowledged, InFlight, Publisher},
     restore::OriginGuard,
     retry::Retry,
@@ -102,6 +102,7 @@ impl OutboxRelay {
             cautious: false,
             look_again: false,
             publisher,
+            turn: Turn::default(),
             leases: &mut leases,
             loaded_at: Instant::now(),
             counted_at: Instant::now(),
@@ -165,6 +166,8 @@ pub(super) struct Pass<'a> {
     /// Rows that were read are to be read again.
     pub(super) look_again: bool,
     pub(super) publisher: Publisher,
+    /// Of the producers that sent the last chunk, if they are transactional.
+    pub(super) turn: Turn,
     pub(super) leases: &'a mut Leases,
     /// When the cursors were read from the database.
     loaded_at: Instant,
