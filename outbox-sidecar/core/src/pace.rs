@@ -1,4 +1,5 @@
-//! How long to leave the database alone between two looks at it.
+//! How long to leave the database alone between two looks at it, and between two cursors
+//! that are stored in it.
 //!
 //! A read costs about the same for one row as for a hundred, and so does all that follows it:
 //! batches for the broker, the cursor, the consumers' inserts. On a machine that has nothing to
@@ -9,7 +10,7 @@
 use std::time::Duration;
 
 /// What is slower than so many times the least waits for something.
-const TOLERATED: u32 = 2;
+const TOLERATED: u32 = 4;
 
 /// So many times as long as a read waited is rested.
 const FACTOR: u32 = 20;
@@ -37,6 +38,22 @@ impl Pace {
     }
 }
 
+/// The least time from one stored cursor to the next.
+const SHORTEST_STORE_REST: Duration = Duration::from_millis(50);
+
+/// And the most.
+const LONGEST_STORE_REST: Duration = Duration::from_secs(1);
+
+/// How long after a cursor was asked to be stored, which took so long, the next one is; from
+/// 50 ms to a second.
+///
+/// Each leaves dead versions of its rows. While any transaction is open that began before,
+/// however unrelated, these cannot be cleared away, and the next has to pass by all of them: it
+/// takes longer and longer. Until it takes 50 ms, storing takes a twentieth of the time at most.
+pub fn rest_after_store(took: Duration) -> Duration {
+    (took * FACTOR).clamp(SHORTEST_STORE_REST, LONGEST_STORE_REST)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,7 +65,7 @@ mod tests {
     #[test]
     fn there_is_no_rest_while_reads_take_what_they_usually_take() {
         let mut pace = Pace::default();
-        for took in [900, 700, 1_300, 800, 1_400, 1_000] {
+        for took in [900, 700, 2_700, 2_500, 1_400, 2_800] {
             assert_eq!(pace.rest(micros(took)), Duration::ZERO);
         }
     }
@@ -65,8 +82,8 @@ mod tests {
     fn the_rest_grows_with_what_reads_wait_for_and_is_bounded() {
         let mut pace = Pace::default();
         pace.rest(micros(1_000));
-        pace.rest(micros(3_000));
-        let some = pace.rest(micros(3_000));
+        pace.rest(micros(5_000));
+        let some = pace.rest(micros(5_000));
         assert!((micros(15_000)..=micros(20_000)).contains(&some), "{some:?}");
         pace.rest(micros(90_000));
         assert_eq!(pace.rest(micros(90_000)), LONGEST);
@@ -76,9 +93,16 @@ mod tests {
     fn a_database_that_is_slower_for_good_is_gone_along_with() {
         let mut pace = Pace::default();
         pace.rest(micros(500));
-        let rests: Vec<_> = (0..3_000).map(|_| pace.rest(micros(4_000))).collect();
+        let rests: Vec<_> = (0..3_000).map(|_| pace.rest(micros(8_000))).collect();
         assert_eq!(rests.first(), Some(&Duration::ZERO), "the first one alone");
         assert_eq!(rests.get(1), Some(&LONGEST));
         assert_eq!(rests.last(), Some(&Duration::ZERO));
+    }
+
+    #[test]
+    fn storing_takes_a_twentieth_of_the_time() {
+        assert_eq!(rest_after_store(micros(100)), Duration::from_millis(50));
+        assert_eq!(rest_after_store(micros(10_000)), Duration::from_millis(200));
+        assert_eq!(rest_after_store(micros(400_000)), Duration::from_secs(1));
     }
 }

@@ -71,6 +71,9 @@ impl Pass<'_> {
             if room && !self.under_way.has_moved() {
                 return Ok(());
             }
+            if one_by_one {
+                self.under_way.hurry();
+            }
             self.settle_some(stop).await?;
         }
     }
@@ -87,8 +90,11 @@ impl Pass<'_> {
         let mut filling = self.size.begin();
         let mut chunk =
             self.source.read(&client, lane, filling.limit(), &self.under_way.positions()).await?;
-        let mut in_flight =
-            if self.under_way.is_empty() { InFlight::default() } else { InFlight::behind_others() };
+        let mut in_flight = if self.under_way.chunks.is_empty() {
+            InFlight::default()
+        } else {
+            InFlight::behind_others()
+        };
         let (mut last, mut oldest, mut full) = (None, None, false);
         let (mut ids, mut read) = (Vec::new(), Vec::new());
         while let Some(row) = chunk.next().await? {

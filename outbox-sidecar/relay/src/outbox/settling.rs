@@ -5,10 +5,11 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    producers::Begun,
     publisher::Acknowledged,
     relay::Pass,
     settlement::UnpublishedRow,
-    under_way::{Facts, Sent, Stored, Storing},
+    under_way::{Committed, Facts, Published, Sent, StoreTime, Stored},
 };
 use crate::error::Error;
 
@@ -16,6 +17,7 @@ impl Pass<'_> {
     /// Waits until nothing is under way.
     pub(super) async fn settle_all(&mut self, stop: &CancellationToken) -> Result<(), Error> {
         while !self.under_way.is_empty() {
+            self.under_way.hurry();
             self.settle_some(stop).await?;
         }
         Ok(())
@@ -36,17 +38,30 @@ impl Pass<'_> {
 
     /// Goes on with what has moved, without waiting for the rest.
     pub(super) async fn follow_up(&mut self, stop: &CancellationToken) -> Result<(), Error> {
-        if let Some(stored) = self.under_way.take_stored() {
-            self.stored(stored)?;
+        if let Some(Stored { published, time }) = self.under_way.take_stored() {
+            self.leases.stored(&published.lane, &published.cursor, time?.asked_at);
+            self.highest = self.highest.max(published.last);
         }
-        if self.under_way.is_storing() {
-            return Ok(());
+        if let Some(Committed { chunks, result }) = self.under_way.take_committed() {
+            result?;
+            self.published(chunks);
         }
         if self.under_way.has_failed() {
-            return self.start_over(stop).await;
+            if self.under_way.are_stored() {
+                return self.start_over(stop).await;
+            }
+        } else {
+            self.follow_acknowledged(stop).await?;
         }
+        if let Some(published) = self.under_way.take_due() {
+            self.store(published);
+        }
+        Ok(())
+    }
+
+    async fn follow_acknowledged(&mut self, stop: &CancellationToken) -> Result<(), Error> {
         let mut chunks = self.under_way.take_acknowledged();
-        let Some(last) = chunks.last_mut() else { return Ok(()) };
+        let Some(last) = chunks.last() else { return Ok(()) };
         self.publisher.reached();
         if last.in_flight.lacks_rows() {
             // It stands alone.
@@ -55,40 +70,48 @@ impl Pass<'_> {
             }
             return Ok(());
         }
-        let (lane, cursor) = (last.lane.clone(), last.cursor.clone());
-        // Of a transactional chunk at most: one with rows has none but empty ones behind it.
-        let begun = chunks.iter_mut().flat_map(|chunk| chunk.in_flight.take_begun()).collect();
-        let publisher = self.publisher.clone();
-        let ids: Vec<_> = chunks.iter().map(|chunk| Arc::clone(&chunk.ids)).collect();
-        let retiring = self.source.retire().map(|retire| (Arc::clone(retire), ids.clone()));
-        let store = self.leases.store(&lane, &cursor, retiring);
-        let task = tokio::spawn(async move {
-            publisher.commit(begun).await?;
-            store.await
-        });
-        let chunks = chunks.iter().map(|chunk| chunk.facts).collect();
-        self.under_way.stores(Storing { lane, cursor, chunks, ids, task });
+        // Of a transactional chunk at most: one with rows has none but empty ones beside it.
+        let begun: Begun =
+            chunks.iter_mut().flat_map(|chunk| chunk.in_flight.take_begun()).collect();
+        if begun.is_empty() {
+            self.published(chunks);
+        } else {
+            let publisher = self.publisher.clone();
+            let task = tokio::spawn(async move { publisher.commit(begun).await });
+            self.under_way.commits(chunks, task);
+        }
         Ok(())
     }
 
-    /// A cursor is stored, and so the chunks before it are published.
-    fn stored(&mut self, stored: Stored) -> Result<(), Error> {
-        let Stored { lane, cursor, chunks, asked_at } = stored;
-        self.leases.stored(&lane, &cursor, asked_at?);
-        for facts in chunks {
+    /// Consumers can see these chunks.
+    fn published(&mut self, chunks: Vec<Sent>) {
+        for facts in chunks.iter().map(|chunk| chunk.facts) {
             if !facts.full {
                 self.size.passed(false);
             }
-            self.published(facts, facts.rows, 0);
+            self.tell(facts, facts.rows, 0);
         }
         // Chunks may go behind each other again.
         self.cautious = false;
-        Ok(())
+        // Rows that are still to be retired are left out one by one when the next are read.
+        let enough = if self.source.retires() { 0 } else { self.size.bytes() };
+        self.under_way.publishes(chunks, enough);
+    }
+
+    /// Sends the cursor of what is published to the database.
+    fn store(&mut self, published: Published) {
+        let retire = self.source.retire();
+        let retiring = retire.map(|retire| (Arc::clone(retire), published.ids.clone()));
+        let store = self.leases.store(&published.lane, &published.cursor, retiring);
+        let task = tokio::spawn(async move {
+            let asked_at = store.await?;
+            Ok(StoreTime { asked_at, took: asked_at.elapsed() })
+        });
+        self.under_way.stores(published, task);
     }
 
     /// Tells of a chunk.
-    fn published(&mut self, facts: Facts, published: usize, dead: usize) {
-        self.highest = self.highest.max(facts.last);
+    fn tell(&self, facts: Facts, published: usize, dead: usize) {
         let oldest = facts.oldest.map(|age| age + facts.started.elapsed().as_secs_f64());
         self.relay.metrics.published(published, dead, oldest);
         self.relay.status.published(published);
@@ -122,7 +145,8 @@ impl Pass<'_> {
         if settlement.concerns_parked() {
             self.look_at_parked().await?;
         }
-        self.published(facts, published, dead);
+        self.highest = self.highest.max(facts.last);
+        self.tell(facts, published, dead);
         self.cautious = false;
         Ok(())
     }

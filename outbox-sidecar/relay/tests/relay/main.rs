@@ -11,6 +11,7 @@ mod broadcast;
 mod claim;
 mod command_line;
 mod crashes;
+mod cursors;
 mod dead_letters;
 mod formats;
 mod harness;
