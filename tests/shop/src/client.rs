@@ -258,10 +258,13 @@ impl Client {
                     .header("Content-Type", "application/json")
                     .body(body.clone());
             }
+            let mut is_outage = true;
             let problem = match request.send().await {
-                // The gateway is away, or was started again, with a key of its own.
+                // The gateway is away, or another than gave the token, with a key of its own: while
+                // one takes another's place, either may answer.
                 Ok(response) if response.status() == StatusCode::UNAUTHORIZED => {
                     self.forget(token.as_deref().ok());
+                    is_outage = token.is_err();
                     token.map_or_else(
                         |err| err.to_string(),
                         |_| "the token is not valid any more".to_owned(),
@@ -291,10 +294,12 @@ impl Client {
             if Instant::now() > end {
                 bail!("{method} {path} fails for {:?}: {problem}", self.patience);
             }
-            self.outages
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(format!("{method} {path}: {problem}"));
+            if is_outage {
+                self.outages
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(format!("{method} {path}: {problem}"));
+            }
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(500));
         }
