@@ -114,7 +114,8 @@ impl Client {
         Self { patience, ..self }
     }
 
-    /// Every attempt so far that had to be repeated, and why.
+    /// Every attempt so far that had to be repeated, and why; but for those with a token of another
+    /// gateway, as one in demo mode takes only its own.
     pub fn outages(&self) -> Vec<String> {
         self.outages.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
