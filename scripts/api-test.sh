@@ -6,6 +6,8 @@
 set -euo pipefail
 
 cd "$(dirname "$0")/.."
+# shellcheck source=scripts/await-shop.sh
+. scripts/await-shop.sh
 
 local_stack=${LOCAL_STACK:-target/release/local-stack}
 seconds=${SECONDS_OF_TRYING:-90}
@@ -35,20 +37,7 @@ finish() {
 trap finish EXIT
 
 echo "waiting for the shop"
-deadline=$((SECONDS + 180))
-until [[ -f $data/run/addresses.env ]]; do
-    if ! kill -0 "$stack" 2> /dev/null; then
-        echo "the shop has not started" >&2
-        exit 1
-    fi
-    if ((SECONDS >= deadline)); then
-        echo "the shop is not ready after 180 s" >&2
-        exit 1
-    fi
-    sleep 0.2
-done
-# shellcheck source=/dev/null
-. "$data/run/addresses.env"
+await_shop "$stack" "$data"
 gateway=$SHOP_API_URL
 
 npx --prefix tests/api newman run postman/orders-and-payments.postman_collection.json \

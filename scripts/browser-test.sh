@@ -5,6 +5,8 @@
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/await-shop.sh
+. scripts/await-shop.sh
 local_stack=${LOCAL_STACK:-target/release/local-stack}
 data=$(mktemp -d "${TMPDIR:-/tmp}/shop-browser-test.XXXXXX")
 # PostgreSQL runs under an account of its own where this runs as root.
@@ -33,21 +35,7 @@ trap 'exit 143' TERM
 "$local_stack" up --free-ports --data-dir "$data" >"$log" 2>&1 &
 shop=$!
 echo "starting a shop"
-deadline=$((SECONDS + 180))
-until [[ -f $data/run/addresses.env ]]; do
-  if ! kill -0 "$shop" 2>/dev/null; then
-    echo "the shop has not started" >&2
-    exit 1
-  fi
-  if ((SECONDS >= deadline)); then
-    echo "the shop is not ready after 180 s" >&2
-    exit 1
-  fi
-  sleep 0.2
-done
-
-# shellcheck source=/dev/null
-. "$data/run/addresses.env"
+await_shop "$shop" "$data"
 export SHOP_URL=$SHOP_UI_URL SHOP_RUN_DIR="$data/run"
 cd tests/browser
 npx playwright test "${@:---project=system}"
